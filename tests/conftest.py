@@ -22,7 +22,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def fake_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model with the face of a real one: ab = 30 sin(L/10), 20 cos(L/15); confidence 0.5 + L/200."""
+    """A model with a real one's face: ab = 30 sin(L/10), 20 cos(L/15); confidence 0.5 + L/200."""
     from onnx import TensorProto, checker, helper, save
 
     def constant(name: str, value: float):
@@ -44,7 +44,14 @@ def fake_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
         helper.make_node("Div", ["L", "two_hundred"], ["L_over_200"]),
         helper.make_node("Add", ["L_over_200", "half"], ["confidence"]),
     ]
-    numbers = {"ten": 10, "thirty": 30, "fifteen": 15, "twenty": 20, "two_hundred": 200, "half": 0.5}
+    numbers = {
+        "ten": 10,
+        "thirty": 30,
+        "fifteen": 15,
+        "twenty": 20,
+        "two_hundred": 200,
+        "half": 0.5,
+    }
     graph = helper.make_graph(
         nodes,
         "fake",
@@ -81,7 +88,7 @@ def fake_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scene(height: int, width: int, seed: int = 0) -> np.ndarray:
     """Draw a landscape of sky, hill, disc and grain: float64 (height, width, 3), sRGB 0..1."""
     rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     sky = np.stack([0.45 + 0.3 * y, 0.6 + 0.25 * y, 0.9 - 0.1 * y], axis=-1)
     ground = np.stack([0.25 + 0.2 * x, 0.45 - 0.15 * x, 0.15 + 0.05 * y], axis=-1)
     picture = np.where((y > 0.55 + 0.1 * np.sin(6 * x))[..., None], ground, sky)
