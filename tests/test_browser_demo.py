@@ -3,12 +3,16 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
 import pyvips
 
 from retint import demo
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator
 
 pytest.importorskip("skimage", exc_type=ImportError)
 playwright = pytest.importorskip("playwright.sync_api", exc_type=ImportError)
@@ -31,7 +35,7 @@ def url(tmp_path_factory: pytest.TempPathFactory, fake_onnx: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator["playwright.Browser"]:
+def browser() -> Iterator["Browser"]:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("neither chromium nor google-chrome is installed")
@@ -41,7 +45,7 @@ def browser() -> Iterator["playwright.Browser"]:
         browser.close()
 
 
-def colourful(slider: "playwright.Locator") -> tuple[float, float]:
+def colourful(slider: "Locator") -> tuple[float, float]:
     """Mean spread between the channels in the slider's left and right half, as it is on screen."""
     shot = pyvips.Image.new_from_buffer(slider.screenshot(), "").numpy()[..., :3].astype(float)
     spread = np.ptp(shot, axis=2)[: shot.shape[0] * 3 // 10]  # above line's handle and labels
@@ -49,7 +53,7 @@ def colourful(slider: "playwright.Locator") -> tuple[float, float]:
     return spread[:, : middle - 4].mean(), spread[:, middle + 4 :].mean()
 
 
-def test_keyboard_moves_the_line_and_reveals(browser: "playwright.Browser", url: str):
+def test_keyboard_moves_the_line_and_reveals(browser: "Browser", url: str):
     page = browser.new_page(viewport={"width": 1200, "height": 900})
     page.goto(url)
     slider = page.locator(".slider").first
@@ -68,11 +72,12 @@ def test_keyboard_moves_the_line_and_reveals(browser: "playwright.Browser", url:
     page.close()
 
 
-def test_mouse_drags_the_line(browser: "playwright.Browser", url: str):
+def test_mouse_drags_the_line(browser: "Browser", url: str):
     page = browser.new_page(viewport={"width": 1200, "height": 900})
     page.goto(url)
     slider = page.locator(".slider").first
     box = slider.bounding_box()
+    assert box is not None
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + box["width"] / 2, middle)
     page.mouse.down()
@@ -85,7 +90,9 @@ def test_mouse_drags_the_line(browser: "playwright.Browser", url: str):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_phone_fits_and_touch_moves_the_line(browser: "playwright.Browser", url: str, scheme: str):
+def test_phone_fits_and_touch_moves_the_line(
+    browser: "Browser", url: str, scheme: Literal["light", "dark"]
+):
     context = browser.new_context(
         viewport={"width": 360, "height": 740}, has_touch=True, color_scheme=scheme
     )
@@ -97,12 +104,13 @@ def test_phone_fits_and_touch_moves_the_line(browser: "playwright.Browser", url:
     assert (brightness > 128) == (scheme == "light")
     slider = page.locator(".slider").first
     box = slider.bounding_box()
+    assert box is not None
     page.touchscreen.tap(box["x"] + box["width"] * 0.25, box["y"] + box["height"] / 2)
     assert abs(int(slider.locator("input").input_value()) - 25) <= 1
     context.close()
 
 
-def test_nothing_comes_from_the_network_and_nothing_fails(browser: "playwright.Browser", url: str):
+def test_nothing_comes_from_the_network_and_nothing_fails(browser: "Browser", url: str):
     page = browser.new_page()
     asked: list[str] = []
     failed: list[str] = []
