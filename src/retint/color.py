@@ -50,7 +50,7 @@ def linear_to_xyz(rgb: ArrayLike) -> Floats:
 
 
 def xyz_to_linear(xyz: ArrayLike) -> Floats:
-    """XYZ (..., 3), Y of white = 1, to linear sRGB (..., 3), outside 0..1 for colours sRGB lacks."""
+    """XYZ (..., 3), Y of white = 1, to linear sRGB (..., 3), outside 0..1 for colours it lacks."""
     xyz = _floats(xyz)
     return xyz @ XYZ_TO_RGB.T.astype(xyz.dtype)
 
@@ -66,7 +66,7 @@ def lightness_to_luminance(L: ArrayLike) -> Floats:
 
 
 def srgb_to_lab(rgb: ArrayLike) -> Floats:
-    """Encoded sRGB (..., 3) in 0..1 to Lab (..., 3): L* 0..100, a*, b* -110..110 (CIE 1976, D65)."""
+    """Encoded sRGB (..., 3) in 0..1 to Lab (..., 3): L* 0..100, a*, b* +-110 (CIE 1976, D65)."""
     xyz = linear_to_xyz(srgb_to_linear(rgb))
     fx, fy, fz = np.moveaxis(_lab_curve(xyz / WHITE_D65.astype(xyz.dtype)), -1, 0)
     return np.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], axis=-1)
