@@ -1,0 +1,222 @@
+"""Weights: which models there are, where their files lie, and that a file is what its card says."""
+
+import hashlib
+import os
+import re
+import sys
+import tempfile
+import tomllib
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import IO, Any, cast
+
+from retint.errors import ModelError
+
+SHIPPED = Path(__file__).with_name("cards")
+"""Folder of the released models: a NAME.toml each, and NAME.onnx where the package brings it."""
+
+TIMEOUT = 60.0  # seconds without a byte
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a released model is, where it comes from and what it may be used for.
+
+    `size` is what the network takes: `{"multiple_of": n}`, `{"fixed": [h, w]}`, or empty for any
+    height and width. `working_size` is the longest side, in pixels, at which colour is best
+    guessed. `sha256` is that of the .onnx and empty in the copy of the card inside it. A model
+    without a `url` is shipped. `extra` holds keys of a newer version, which say nothing here.
+    """
+
+    name: str
+    version: str
+    family: str
+    license: str
+    weights_license: str
+    parameters: int
+    size: Mapping[str, Any]
+    working_size: int
+    sha256: str = ""
+    url: str = ""
+    description: str = ""
+    data: str = ""
+    encoder_origin: str = ""
+    recipe: str = ""
+    trained: str = ""
+    figures: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    not_for: str = ""
+    paper: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], origin: str) -> "Card":
+        """Read a card from TOML's or JSON's values; a bad one is a ModelError naming `origin`."""
+        known = {key: value for key, value in values.items() if key in _KINDS}
+        missing = [key for key in _REQUIRED if key not in known]
+        if missing:
+            raise ModelError(f"{origin}: the card says nothing of {', '.join(missing)}")
+        for key, value in known.items():
+            if not isinstance(value, _KINDS[key]) or isinstance(value, bool):
+                raise ModelError(f"{origin}: the card's {key} is {value!r}")
+        known["paper"] = tuple(map(str, known.get("paper", ())))
+        known["extra"] = {key: value for key, value in values.items() if key not in _KINDS}
+        card = cls(**known)
+        if not _size_is_sound(card.size) or card.working_size < 1:
+            raise ModelError(
+                f"{origin}: the card's size is {dict(card.size)}, working_size {card.working_size}"
+            )
+        return card
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for TOML or JSON; `from_dict` reads them back."""
+        values = asdict(self)
+        return {**values, "paper": list(self.paper)} | values.pop("extra")
+
+    @property
+    def multiple_of(self) -> int:
+        """Height and width given to the network are multiples of this; 1 where any will do."""
+        return self.size.get("multiple_of", 1)
+
+    @property
+    def fixed(self) -> tuple[int, int] | None:
+        """The only (height, width) that the network takes; None where it is not fixed."""
+        return tuple(self.size["fixed"]) if "fixed" in self.size else None
+
+
+_REQUIRED = (
+    *("name", "version", "family", "license", "weights_license"),
+    *("parameters", "size", "working_size"),
+)
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    **{item.name: str for item in fields(Card) if item.type is str},
+    **dict.fromkeys(("parameters", "working_size"), int),
+    **dict.fromkeys(("size", "figures"), Mapping),
+    "paper": (list, tuple),
+}
+
+
+def cards() -> list[str]:
+    """Names of the released models, sorted."""
+    return sorted(path.stem for path in SHIPPED.glob("*.toml"))
+
+
+def card(name: str) -> Card:
+    """Card of a released model; ModelError for a name that none has."""
+    if name not in cards():
+        there_are = ", ".join(cards()) or "none in this installation"
+        raise ModelError(f"no model is called {name!r}; there are: {there_are}")
+    path = SHIPPED / f"{name}.toml"
+    try:
+        return Card.from_dict(tomllib.loads(path.read_text("utf-8")), path.name)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def weights(name: str) -> Path:
+    """Path of a released model's .onnx, its sha256 checked; downloaded to the cache at first use.
+
+    Safe in several processes at once: a file appears in the cache whole and checked, or not at all.
+    Raises ModelError for an unknown name, a damaged file, or a download that fails.
+    """
+    wanted = card(name)
+    shipped = SHIPPED / f"{name}.onnx"
+    if shipped.exists() or not wanted.url:
+        try:
+            intact = sha256(shipped) == wanted.sha256
+        except OSError as error:
+            raise ModelError(f"weights of {name} cannot be read: {error}") from error
+        if not intact:
+            raise ModelError(f"{shipped}: damaged (its sha256 is not the card's); reinstall retint")
+        return shipped
+    if not re.fullmatch(r"[0-9a-f]{64}", wanted.sha256):
+        raise ModelError(f"{name}.toml: weights from {wanted.url}, but no sha256 to check them by")
+    target = cache_folder() / f"{name}-{wanted.sha256[:16]}.onnx"
+    try:
+        if not (target.exists() and sha256(target) == wanted.sha256):
+            _download(wanted.url, wanted.sha256, target)
+    except OSError as error:
+        raise ModelError(f"{target}: cannot be stored: {error} (RETINT_CACHE moves it)") from error
+    return target
+
+
+def where(name: str) -> str:
+    """Say in a word where a released model's weights are: shipped, cached, or to be downloaded."""
+    wanted = card(name)
+    if (SHIPPED / f"{name}.onnx").exists():
+        return "shipped"
+    if (cache_folder() / f"{name}-{wanted.sha256[:16]}.onnx").exists():
+        return "cached"
+    return "to be downloaded" if wanted.url else "missing"
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: RETINT_CACHE, or `retint` in the platform's cache folder."""
+    if named := os.environ.get("RETINT_CACHE"):
+        return Path(named)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "retint"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/retint"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "retint"
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal sha256 of a file; OSError where it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _size_is_sound(size: Mapping[str, Any]) -> bool:
+    match dict(size):
+        case {"multiple_of": int(n)} if len(size) == 1:
+            return n >= 1
+        case {"fixed": [int(h), int(w)]} if len(size) == 1:
+            return h >= 1 and w >= 1
+        case _:
+            return not size
+
+
+def _download(url: str, expected: str, target: Path) -> None:
+    """Fetch into a file of its own beside the target and move it there once its hash is right.
+
+    Raises ModelError where the other side is at fault, OSError where this machine's disk is.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".part", delete=False) as part:
+        try:
+            _fetch(url, part, expected)
+            part.close()
+            Path(part.name).replace(target)
+        finally:
+            Path(part.name).unlink(missing_ok=True)
+
+
+def _fetch(url: str, part: IO[bytes], expected: str) -> None:
+    try:
+        reply = cast(HTTPResponse, urllib.request.urlopen(url, timeout=TIMEOUT))
+    except (OSError, HTTPException, ValueError) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise ModelError(f"{url}: cannot be downloaded: {reason}") from error
+    digest = hashlib.sha256()
+    received = 0
+    with reply:
+        while True:
+            try:
+                chunk = reply.read(CHUNK)
+            except (OSError, HTTPException) as error:
+                raise ModelError(f"{url}: cut after {received} bytes: {error}") from error
+            if not chunk:
+                break
+            received += len(chunk)
+            digest.update(chunk)
+            part.write(chunk)
+    promised = reply.headers.get("Content-Length")
+    if promised is not None and received != int(promised):
+        raise ModelError(f"{url}: cut after {received} of {promised} bytes; try again")
+    if digest.hexdigest() != expected:
+        raise ModelError(f"{url}: not the file its card names (sha256 {digest.hexdigest()})")

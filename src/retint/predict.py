@@ -1,0 +1,264 @@
+"""A network behind one face: L* in, colour and confidence out, at any size, on a named device."""
+
+import json
+import math
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
+from numpy.typing import NDArray
+
+from retint import hub
+from retint.errors import DeviceError, ModelError, OptionsError
+from retint.hub import Card
+
+Array: TypeAlias = NDArray[np.float32]
+
+_ort: Any = onnxruntime  # it has no types
+
+# "auto" takes the first of these that works.
+PREFERRED = ("cuda", "cpu")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Colour of a batch: ab (n, 2, h, w) in Lab units, confidence (n, 1, h, w) in 0..1, float32."""
+
+    ab: Array
+    confidence: Array
+
+
+class Predictor(Protocol):
+    """What guesses colour: called with L* (n, 1, h, w), 0..100, float32, for any h, w >= 1."""
+
+    name: str
+    version: str
+    weights_sha256: str
+    device: str
+
+    def __call__(self, L: Array, hints: Array | None = None) -> Prediction:
+        """Give the colour, of L's size."""
+        ...
+
+
+class OnnxPredictor:
+    """A network in an .onnx file; the same input gives the same pixels, alone or in a batch.
+
+    card: the model's; without one the copy inside the file (`retint.card` in its metadata).
+    device: "auto", "cpu", "cuda" or another of `devices()`; `.device` says which it became.
+    threads: on the CPU; None for as many as this process may use. The pixels do not depend on it.
+
+    Raises ModelError for a file that is no network of this face, DeviceError for a device that
+    is not to be had, OptionsError for threads below 1.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        card: Card | None = None,
+        device: str = "cpu",
+        threads: int | None = None,
+    ) -> None:
+        self.path = Path(path)
+        if threads is not None and threads < 1:
+            raise OptionsError(f"threads is {threads}, not at least 1")
+        try:
+            self.weights_sha256 = hub.sha256(self.path)
+        except OSError as error:
+            raise ModelError(f"{path}: {error.strerror}") from error
+        self.device, self._session = _session(self.path, device, threads or available_threads())
+        self.card = card or self._embedded_card()
+        self.name = self.card.name
+        self.version = self.card.version
+        _check_face(self._session, self.path)
+
+    def __call__(self, L: Array, hints: Array | None = None) -> Prediction:
+        """Guess the colour of lightness L (n, 1, h, w), 0..100, float32, any h, w >= 1.
+
+        What the network's size rule asks for is padded by reflection and cut off again; for a
+        network of one fixed size the picture is scaled into it, aspect ratio kept. Raises
+        ModelError where the result is not finite, or hints are given to a model without them.
+        """
+        if L.ndim != 4 or L.shape[1] != 1 or 0 in L.shape:
+            raise ValueError(f"L is (n, 1, h, w), not {L.shape}")
+        if hints is not None:
+            raise ModelError(f"{self.name} {self.version} takes no hints")
+        height, width = L.shape[2:]
+        if self.card.fixed is None:
+            step = self.card.multiple_of
+            return self._run(L, height + -height % step, width + -width % step)
+        scale = min(self.card.fixed[0] / height, self.card.fixed[1] / width)
+        small = resize(L, max(1, round(height * scale)), max(1, round(width * scale)))
+        found = self._run(small, *self.card.fixed)
+        return Prediction(
+            resize(found.ab, height, width), resize(found.confidence, height, width).clip(0, 1)
+        )
+
+    def _run(self, L: Array, height: int, width: int) -> Prediction:
+        """Pad to the given size below and to the right, run, cut."""
+        n, _, h, w = L.shape
+        # Reflection looks more like a photograph than an edge drawn out, to a network that also
+        # takes in the picture as a whole.
+        padded = np.pad(L, ((0, 0), (0, 0), (0, height - h), (0, width - w)), mode="reflect")
+        try:
+            ab, confidence = self._session.run(
+                ["ab", "confidence"], {"L": np.ascontiguousarray(padded, dtype=np.float32)}
+            )
+        except Exception as error:  # onnxruntime's errors have no common class
+            raise ModelError(f"{self.name} {self.version} failed: {_line(error)}") from error
+        if ab.shape != (n, 2, height, width) or confidence.shape != (n, 1, height, width):
+            raise ModelError(
+                f"{self.path}: for L (n, 1, {height}, {width}) the network gave ab {ab.shape}"
+                f" and confidence {confidence.shape}"
+            )
+        ab, confidence = ab[..., :h, :w], confidence[..., :h, :w]
+        if not (np.isfinite(ab).all() and np.isfinite(confidence).all()):
+            raise ModelError(f"{self.name} {self.version} gave colours that are no numbers")
+        return Prediction(ab, confidence.clip(0, 1))
+
+    def _embedded_card(self) -> Card:
+        text = self._session.get_modelmeta().custom_metadata_map.get("retint.card")
+        if text is None:
+            raise ModelError(f"{self.path}: no retint model (its metadata has no retint.card)")
+        try:
+            return Card.from_dict(dict(json.loads(text)), str(self.path))
+        except (ValueError, TypeError) as error:
+            raise ModelError(f"{self.path}: its retint.card cannot be read: {error}") from error
+
+
+def load(
+    name_or_path: str | Path = "default", *, device: str = "auto", threads: int | None = None
+) -> OnnxPredictor:
+    """Load a released model by name, or any .onnx with a retint card by path.
+
+    Weights are downloaded at first use where they are not shipped. device and threads, and what
+    is raised: as for `OnnxPredictor`; ModelError for a name that no model has.
+    """
+    named = str(name_or_path)
+    if isinstance(name_or_path, Path) or named.endswith(".onnx") or Path(named).name != named:
+        return OnnxPredictor(named, None, device, threads)
+    return OnnxPredictor(hub.weights(named), hub.card(named), device, threads)
+
+
+def devices() -> list[str]:
+    """Devices that the installed onnxruntime was built for, best first: "cuda", "cpu", ..."""
+    offered = [_device(provider) for provider in _ort.get_available_providers()]
+    return [device for device in offered if device != "azure"]  # a web service, not a device
+
+
+def available_threads(root: Path = Path("/")) -> int:
+    """CPUs that this process may use: its affinity, and its container's limits (cgroup v1, v2).
+
+    root: where /proc and /sys are looked for.
+    """
+    if sys.version_info >= (3, 13):
+        count = os.process_cpu_count() or 1
+    elif hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    return max(1, min([count, *(math.ceil(quota) for quota in _cgroup_quotas(root))]))
+
+
+def resize(image: Array, height: int, width: int) -> Array:
+    """Resize (..., h, w) linearly, averaging where it shrinks; a constant stays constant."""
+    rows, columns = _linear(image.shape[-2], height), _linear(image.shape[-1], width)
+    return (rows @ image @ columns.T).astype(np.float32)
+
+
+def _linear(size: int, new_size: int) -> Array:
+    """Weights (new_size, size) of a triangle filter, as wide as a pixel of the coarser side."""
+    ratio = size / new_size
+    centre = (np.arange(new_size)[:, None] + 0.5) * ratio - 0.5
+    weights: NDArray[Any] = np.maximum(0, 1 - np.abs(np.arange(size) - centre) / max(1.0, ratio))
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _session(path: Path, device: str, threads: int) -> tuple[str, Any]:
+    """Open a session on the device asked for, and say which device it is."""
+    offered = devices()
+    if device != "auto" and device not in offered:
+        raise DeviceError(
+            f"device {device} is not to be had: this onnxruntime offers {', '.join(offered)}"
+            + ("; for an NVIDIA card: pip install onnxruntime-gpu" if device == "cuda" else "")
+        )
+    options = _ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.log_severity_level = 3  # what matters is raised
+    wanted = [name for name in PREFERRED if name in offered] if device == "auto" else [device]
+    reason = "it did not start"
+    for name in wanted:
+        provider = _provider(name)
+        try:
+            session = _ort.InferenceSession(
+                path, options, providers=[provider], enable_fallback=False
+            )
+        except Exception as error:  # onnxruntime's errors have no common class
+            if name == "cpu":
+                raise ModelError(f"{path}: no readable network: {_line(error)}") from error
+            reason = _line(error)
+        else:
+            # onnxruntime may drop a provider that it cannot start, and go on with the CPU
+            if session.get_providers()[0] == provider:
+                return name, session
+    raise DeviceError(f"device {device} is not to be had, though onnxruntime has it: {reason}")
+
+
+def _device(provider: str) -> str:
+    return provider.removesuffix("ExecutionProvider").lower()
+
+
+def _provider(device: str) -> str:
+    return next(p for p in _ort.get_available_providers() if _device(p) == device)
+
+
+def _check_face(session: Any, path: Path) -> None:
+    """Every retint network takes L and gives ab and confidence, all float32."""
+    takes = {item.name: item.type for item in session.get_inputs()}
+    gives = {item.name: item.type for item in session.get_outputs()}
+    wanted = "tensor(float)"
+    if takes != {"L": wanted} or not gives.items() >= {"ab": wanted, "confidence": wanted}.items():
+        raise ModelError(
+            f"{path}: no retint model: it takes {takes} and gives {gives},"
+            " not float L and float ab, confidence"
+        )
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _cgroup_quotas(root: Path) -> list[float]:
+    """CPU quotas, in CPUs, of the process' control groups and all groups above them."""
+    quotas: list[float] = []
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        _, controllers, group = line.split(":", 2)
+        base = root / "sys/fs/cgroup"
+        if controllers:  # version 1: one tree per controller
+            if "cpu" not in controllers.split(","):
+                continue
+            base /= "cpu"
+        # in a container the group's own folder may be what is mounted at the base
+        for folder in (base / group.strip("/"), *(base / group.strip("/")).parents):
+            if controllers:
+                quota = _read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")
+            else:
+                quota = tuple(_read(folder / "cpu.max").split())
+            if len(quota) == 2 and quota[0].isdigit() and quota[1].isdigit():  # not "max", not -1
+                quotas.append(int(quota[0]) / int(quota[1]))
+            if folder == base:
+                break
+    return quotas
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except OSError:
+        return ""
