@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+# One thread is fastest for networks as small as the tests'; set before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

@@ -1,0 +1,1 @@
+"""Blocks that networks share: encoders and output heads."""

@@ -1,0 +1,87 @@
+"""A distribution over colours: bins on a grid of the ab plane.
+
+Paper: Zhang, Isola, Efros, "Colorful Image Colorization", ECCV 2016 (arXiv:1603.08511), sections
+2.1 to 2.3.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def grid(step: float = 10.0, reach: float = 110.0) -> Tensor:
+    """All bin centres on a square grid of the ab plane: (q, 2), Lab units, from -reach to reach."""
+    line = torch.arange(-reach, reach + step / 2, step)
+    return torch.cartesian_prod(line, line)
+
+
+def nearest(ab: Tensor, centres: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
+    """Squared distances and indices of the k nearest bins of each colour.
+
+    ab (m, 2) and centres (q, 2) in Lab units; both results (m, k), nearest first.
+    """
+    distance = (
+        (ab * ab).sum(1, keepdim=True) - 2 * ab @ centres.T + (centres * centres).sum(1)
+    ).clamp_min(0)
+    return distance.topk(k, largest=False)
+
+
+def histogram(ab: Tensor, centres: Tensor) -> Tensor:
+    """Share of the colours `ab` (m, 2) that falls to each of the bins `centres` (q, 2): (q,), sum
+    1."""
+    index = nearest(ab, centres)[1][:, 0]
+    counts = torch.bincount(index, minlength=len(centres)).double()
+    return (counts / counts.sum()).float()
+
+
+def rebalancing(prior: Tensor, mixing: float, strength: float) -> Tensor:
+    """Weights of the bins that make rare colours count: (q,), mean 1 under the prior.
+
+    `mixing` is the paper's lambda (share of a uniform distribution mixed into the prior, 0..1);
+    `strength` is an exponent on the weights: 1 is the paper's, 0 none.
+    """
+    weights = ((1 - mixing) * prior + mixing / len(prior)).pow(-strength)
+    return weights / (weights * prior).sum()
+
+
+def soft_cross_entropy(
+    logits: Tensor, ab: Tensor, centres: Tensor, weights: Tensor, neighbours: int, sigma: float
+) -> Tensor:
+    """Mean over pixels of the weighted cross-entropy against softly encoded colours (equations 2
+    and 4).
+
+    logits (n, q, h, w); ab (n, 2, h, w) in Lab units; weights (q,). Each true colour is spread
+    over its
+    nearest bins with a Gaussian of `sigma` Lab units; the weight is that of the nearest bin.
+    """
+    flat = ab.movedim(1, -1).reshape(-1, 2)
+    distance, index = nearest(flat, centres, neighbours)
+    share = torch.softmax(-distance / (2 * sigma * sigma), 1)
+    scores = logits.movedim(1, -1).reshape(-1, logits.shape[1]).float()
+    picked = scores.gather(1, index)
+    loss = torch.logsumexp(scores, 1) - (share * picked).sum(1)
+    return (loss * weights[index[:, 0]]).mean()
+
+
+def annealed_mean(logits: Tensor, centres: Tensor, temperature: float) -> Tensor:
+    """The colour that stands for a distribution: (n, q, h, w) to ab (n, 2, h, w) (equation 5).
+
+    temperature 1 is the mean (safe, brownish), towards 0 the mode (vivid, patchy); the paper takes
+    0.38.
+    """
+    share = torch.softmax(logits / temperature, 1)
+    return F.conv2d(share, centres.T[:, :, None, None].to(share.dtype))
+
+
+def nearness(logits: Tensor, ab: Tensor, centres: Tensor, radius: float = 15.0) -> Tensor:
+    """How much of the distribution lies near the colour chosen: (n, 1, h, w), 0..1.
+
+    The mean over the (untempered) distribution of a Gaussian of `radius` Lab units around ab (n,
+    2, h, w).
+    """
+    share = torch.softmax(logits, 1)
+    cross = F.conv2d(ab, centres[:, :, None, None])
+    distance = (
+        (ab * ab).sum(1, keepdim=True) - 2 * cross + (centres * centres).sum(1)[:, None, None]
+    )
+    return (share * torch.exp(-distance.clamp_min(0) / (2 * radius * radius))).sum(1, keepdim=True)

@@ -1,0 +1,199 @@
+"""From a colour photograph to the grey one an archive might hold: spectral sensitivity, tone,
+grain, wear.
+
+Everything works on whole batches, on any device; randomness comes from the generator that is
+passed in.
+Colour formulas: IEC 61966-2-1 (sRGB) and CIE 1976 L*a*b* with D65, the same as in `retint.color`.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from retint.train.recipe import Film
+
+RGB_TO_XYZ = (
+    (0.4123908, 0.3575843, 0.1804808),
+    (0.2126390, 0.7151687, 0.0721923),
+    (0.0193308, 0.1191948, 0.9505322),
+)
+LUMINANCE = RGB_TO_XYZ[1]
+JPEG_TABLE = (  # ITU-T T.81, table K.1: luminance quantisation at quality 50
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)
+
+
+def to_linear(rgb: Tensor) -> Tensor:
+    """sRGB in 0..1 to linear light."""
+    return torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055).clamp_min(0) ** 2.4)
+
+
+def from_linear(v: Tensor) -> Tensor:
+    """Linear light in 0..1 to sRGB."""
+    return torch.where(v <= 0.0031308, v * 12.92, 1.055 * v.clamp_min(1e-8) ** (1 / 2.4) - 0.055)
+
+
+def _f(t: Tensor) -> Tensor:
+    return torch.where(
+        t > (6 / 29) ** 3, t.clamp_min(1e-8) ** (1 / 3), t * (29 / 6) ** 2 / 3 + 4 / 29
+    )
+
+
+def lightness(Y: Tensor) -> Tensor:
+    """Luminance 0..1 to L* 0..100."""
+    return 116 * _f(Y) - 16
+
+
+def luminance(L: Tensor) -> Tensor:
+    """L* 0..100 to luminance 0..1."""
+    f = (L + 16) / 116
+    return torch.where(f > 6 / 29, f**3, (f - 4 / 29) * 3 * (6 / 29) ** 2)
+
+
+def lab(linear: Tensor) -> Tensor:
+    """Linear RGB (n, 3, h, w) in 0..1 to L*a*b* (n, 3, h, w)."""
+    matrix = linear.new_tensor(RGB_TO_XYZ)
+    matrix = matrix / matrix.sum(1, keepdim=True)  # relative to the white point
+    x, y, z = _f(torch.einsum("dc,nchw->ndhw", matrix, linear)).unbind(1)
+    return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), 1)
+
+
+def srgb(L: Tensor, ab: Tensor) -> Tensor:
+    """L* (n, 1, h, w) and ab (n, 2, h, w) to sRGB (n, 3, h, w) in 0..1, shrunk into gamut at
+    constant luminance."""
+    y = (L + 16) / 116
+    f = torch.cat((y + ab[:, :1] / 500, y, y - ab[:, 1:] / 200), 1)
+    xyz = torch.where(f > 6 / 29, f**3, (f - 4 / 29) * 3 * (6 / 29) ** 2)
+    matrix = L.new_tensor(RGB_TO_XYZ)
+    rgb = torch.einsum("dc,nchw->ndhw", torch.linalg.inv(matrix / matrix.sum(1, keepdim=True)), xyz)
+    Y = xyz[:, 1:2].clamp(0, 1)
+    away = rgb - Y
+    room = torch.where(away > 0, 1 - Y, Y) / away.abs().clamp_min(1e-6)
+    return from_linear((Y + away * room.amin(1, keepdim=True).clamp(max=1)).clamp(0, 1))
+
+
+def develop(pixels: Tensor, film: Film, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """What the network sees and the scene it shows.
+
+    pixels: uint8 (n, 3, h, w), sRGB. Returns L* (n, 1, h, w), 0..100, of a grey photograph of the
+    scene, and the
+    scene in linear light (n, 3, h, w), 0..1. `random` must live on the pixels' device.
+    """
+    codes = torch.arange(256, device=pixels.device)
+    linear = to_linear(codes / 255)[pixels.int()]
+    n = len(pixels)
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        draw = torch.rand(*(shape or (n, 1, 1, 1)), generator=random, device=pixels.device)
+        return low + (high - low) * draw
+
+    film_like = uniform(0, 1, n) >= film.plain
+
+    def chosen(probability: float) -> Tensor:
+        return (film_like & (uniform(0, 1, n) < probability)).nonzero()[:, 0]
+
+    # Spectral sensitivity: a Dirichlet draw around panchromatic film, its red pulled down at random
+    weights = linear.new_tensor(LUMINANCE).repeat(n, 1)
+    which = chosen(film.spectral)
+    m = len(which)
+    drawn = -torch.log(uniform(1e-4, 1, m, 3)) * linear.new_tensor((0.8, 1.0, 0.6))
+    drawn[:, 0] *= uniform(0, 1, m)
+    weights[which] = drawn / drawn.sum(1, keepdim=True)
+    v = lightness(torch.einsum("nc,nchw->nhw", weights, linear)[:, None]) / 100
+
+    for probability, wear in (
+        (film.blur, _blur),
+        (film.tone, _tone),
+        (film.vignette, _vignette),
+        (film.grain, _grain),
+        (film.scratches, _scratches),
+        (film.jpeg, _jpeg),
+    ):
+        which = chosen(probability)
+        if len(which):
+            v[which] = wear(v[which], random)
+    return v.clamp(0, 1) * 100, linear
+
+
+# Each of the following takes grey pictures v (n, 1, h, w), lightness 0..1, and returns them worn in
+# one way.
+
+
+def _uniform(v: Tensor, low: float, high: float, random: torch.Generator) -> Tensor:
+    """One random number a picture: (n, 1, 1, 1)."""
+    draw = torch.rand(len(v), 1, 1, 1, generator=random, device=v.device)
+    return low + (high - low) * draw
+
+
+def _tone(v: Tensor, random: torch.Generator) -> Tensor:
+    """Gamma, contrast, faded blacks and whites."""
+    v = v.clamp_min(0) ** torch.exp(_uniform(v, -0.4, 0.4, random))
+    v = 0.5 + (v - 0.5) * _uniform(v, 0.7, 1.25, random)
+    black, white = _uniform(v, 0, 0.15, random), 1 - _uniform(v, 0, 0.12, random)
+    return (black + v * (white - black)).clamp(0, 1)
+
+
+def _vignette(v: Tensor, random: torch.Generator) -> Tensor:
+    """Darker, or a little lighter, away from a place near the middle."""
+    across = torch.linspace(-1, 1, v.shape[3], device=v.device) - _uniform(v, -0.3, 0.3, random)
+    down = torch.linspace(-1, 1, v.shape[2], device=v.device)[:, None]
+    down = down - _uniform(v, -0.3, 0.3, random)
+    return v * (1 + _uniform(v, -0.35, 0.15, random) * (across**2 + down**2) / 2)
+
+
+def _grain(v: Tensor, random: torch.Generator) -> Tensor:
+    """Grain of one or two pixels."""
+    n, _, height, width = v.shape
+    fine = torch.randn(v.shape, generator=random, device=v.device)
+    coarse = torch.randn(n, 1, height // 2, width // 2, generator=random, device=v.device)
+    coarse = F.interpolate(coarse, size=(height, width), mode="bilinear") * 1.5
+    kind = _uniform(v, 0, 1, random) < 0.5
+    return v + torch.where(kind, fine, coarse) * _uniform(v, 0.005, 0.06, random)
+
+
+def _blur(v: Tensor, random: torch.Generator) -> Tensor:
+    """A Gaussian of one random width for the batch, 0.5 to 1.5 pixels."""
+    sigma = 0.5 + float(torch.rand((), generator=random, device=v.device))
+    x = torch.arange(-3, 4, device=v.device, dtype=v.dtype)
+    kernel = torch.exp(-(x**2) / (2 * sigma**2))
+    kernel = (kernel / kernel.sum())[None, None, None]
+    v = F.conv2d(F.pad(v, (3, 3, 0, 0), mode="replicate"), kernel)
+    return F.conv2d(F.pad(v, (0, 0, 3, 3), mode="replicate"), kernel.transpose(2, 3))
+
+
+def _scratches(v: Tensor, random: torch.Generator) -> Tensor:
+    """Three thin, nearly straight lines per picture, light or dark, and a few specks of dust."""
+    n, _, height, width = v.shape
+    rows = torch.arange(height, device=v.device, dtype=v.dtype)[:, None]
+    columns = torch.arange(width, device=v.device, dtype=v.dtype)
+    draw = torch.rand(n, 3, 5, generator=random, device=v.device)
+    for k in range(3):
+        place, slope, value, strength, way = (draw[:, k, i, None, None] for i in range(5))
+        straight = place * width + (slope - 0.5) * 0.3 * rows - columns
+        lying = place * height + (slope - 0.5) * 0.3 * columns - rows
+        line = torch.exp(-(torch.where(way < 0.6, straight, lying) ** 2)) * (0.3 + 0.6 * strength)
+        v = v + line[:, None] * (torch.where(value < 0.5, 0.0, 1.0)[:, None] - v)
+    dust = torch.rand(v.shape, generator=random, device=v.device)
+    return torch.where(dust < 5e-4, torch.zeros_like(v), torch.where(dust > 0.9995, 1.0, v))
+
+
+def _jpeg(v: Tensor, random: torch.Generator) -> Tensor:
+    """Round trip through JPEG's 8x8 cosine transform, at qualities of about 85 down to 20."""
+    coarseness = _uniform(v, 0.3, 2.5, random)
+    n, _, height, width = v.shape
+    k = torch.arange(8, device=v.device, dtype=torch.float32)
+    basis = torch.cos((2 * k[None] + 1) * k[:, None] * torch.pi / 16) / 2
+    basis[0] /= 2**0.5
+    table = torch.tensor(JPEG_TABLE, device=v.device, dtype=torch.float32) / 255
+    blocks = v.clamp(0, 1).reshape(n, height // 8, 8, width // 8, 8).permute(0, 1, 3, 2, 4) - 0.5
+    steps = (table * coarseness.view(n, 1, 1, 1, 1)).clamp_min(1 / 255)
+    coefficients = torch.round(basis @ blocks @ basis.T / steps) * steps
+    blocks = basis.T @ coefficients @ basis + 0.5
+    return blocks.permute(0, 1, 3, 2, 4).reshape(n, 1, height, width)

@@ -1,0 +1,95 @@
+"""The corpus: shards, folders, splits that stay, batches that can be repeated."""
+
+import csv
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import scene
+from retint.errors import InputError
+from retint.train.corpus import Batches, Corpus, centre_crops
+from retint.train.recipe import Data
+
+
+def encoded(height: int, width: int, seed: int) -> bytes:
+    buffer = io.BytesIO()
+    pixels = (scene(height, width, seed) * 255).round().astype(np.uint8)
+    Image.fromarray(pixels).save(buffer, "WEBP")
+    return buffer.getvalue()
+
+
+def sharded(folder: Path, count: int = 24) -> Path:
+    """A corpus of two shards with a manifest; every third picture is large."""
+    rows = []
+    for shard in ("a.zip", "b.zip"):
+        with zipfile.ZipFile(folder / shard, "w") as archive:
+            for k in range(count // 2):
+                height, width = (96, 140) if k % 3 == 0 else (64, 64)
+                archive.writestr(f"{k}.webp", encoded(height, width, k))
+                rows.append((shard, f"{k}.webp", "drawn", "scene", width, height))
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerows([("shard", "file", "dataset", "labels", "width", "height"), *rows])
+    return folder
+
+
+def test_shards_and_a_folder_hold_the_same_pictures(tmp_path: Path):
+    corpus = Corpus(sharded(tmp_path))
+    assert len(corpus.entries) == 24
+    (tmp_path / "manifest.csv").unlink()
+    found = Corpus(tmp_path)
+    assert {(e.shard, e.file, e.width, e.height) for e in found.entries} == {
+        (e.shard, e.file, e.width, e.height) for e in corpus.entries
+    }
+
+
+def test_a_missing_shard_is_left_out_and_an_empty_folder_refused(tmp_path: Path):
+    sharded(tmp_path)
+    (tmp_path / "b.zip").unlink()
+    assert len(Corpus(tmp_path).entries) == 12
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no pictures found"):
+        Corpus(tmp_path / "empty")
+
+
+def test_a_broken_picture_is_named(tmp_path: Path):
+    corpus = Corpus(sharded(tmp_path))
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
+        archive.writestr("bad.webp", b"RIFF....WEBP but no more")
+    from dataclasses import replace
+
+    with pytest.raises(InputError, match=r"bad\.webp"):
+        corpus.picture(replace(corpus.entries[0], shard="c.zip", file="bad.webp"))
+
+
+def test_the_split_stays_when_pictures_are_added(tmp_path: Path):
+    corpus = Corpus(sharded(tmp_path))
+    train, apart = corpus.split(0.25)
+    assert train
+    assert apart
+    assert not {*train} & {*apart}
+    corpus.entries = corpus.entries[: len(corpus.entries) // 2]
+    assert set(corpus.split(0.25)[1]) <= set(apart)
+
+
+def test_a_batch_can_be_repeated_and_keeps_the_shares(tmp_path: Path):
+    corpus = Corpus(sharded(tmp_path))
+    data = Data(sizes=(64, 128), size_shares=(0.5, 0.5), large_side=96, large_share=0.5)
+    batches = Batches(corpus, corpus.entries, data, 8, seed=3)
+    shapes = set()
+    for step in range(8):
+        batch = batches(step)
+        shapes.add(batch.shape)
+        assert batch.dtype == np.uint8
+        assert np.array_equal(batch, Batches(corpus, corpus.entries, data, 8, seed=3)(step))
+    assert shapes == {(8, 3, 64, 64), (2, 3, 128, 128)}
+    assert not np.array_equal(batches(0)[:2, :, :64, :64], batches(1)[:2, :, :64, :64])
+
+
+def test_centre_crops_are_square(tmp_path: Path):
+    corpus = Corpus(sharded(tmp_path))
+    assert centre_crops(corpus, corpus.entries[:3], 32).shape == (3, 3, 32, 32)

@@ -1,0 +1,137 @@
+"""The contract that every family and variant of networks keeps, in tiny configurations."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from retint.errors import InputError, ModelError
+from retint.layers import bins
+from retint.layers.mobilenet_v2 import CHANNELS, MobileNetV2
+from retint.models import families, family
+
+SIZES = [(1, 32, 32), (2, 64, 32), (3, 32, 160)]
+
+
+def build(name: str, seed: int = 0) -> torch.nn.Module:
+    module = family(name)
+    torch.manual_seed(seed)
+    net = module.Net(module.variants["tiny"])
+    centres = bins.grid(20.0, 80.0)
+    centres = centres[centres.norm(dim=1).argsort()[: net.config.bins]]
+    net.set_bins(centres, torch.full((len(centres),), 1 / len(centres)))
+    return net
+
+
+@pytest.fixture(params=families())
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def test_an_unknown_family_is_named():
+    with pytest.raises(ModelError, match=r"there are .*retint"):
+        family("nonesuch")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_colour_has_the_pictures_size(name: str, size: tuple[int, int, int]):
+    n, h, w = size
+    net = build(name).eval()
+    with torch.no_grad():
+        ab, confidence = net.predict(torch.rand(n, 1, h, w) * 100)
+    assert ab.shape == (n, 2, h, w)
+    assert confidence.shape == (n, 1, h, w)
+    assert confidence.min() >= 0
+    assert confidence.max() <= 1
+    assert ab.isfinite().all()
+
+
+def test_a_mirrored_picture_gets_mirrored_colours(name: str):
+    net = build(name).eval()
+    L = torch.rand(1, 1, 64, 96) * 100
+    with torch.no_grad():
+        there, back = net.predict(L)[0], net.predict(L.flip(3))[0].flip(3)
+    assert (there - back).abs().max() < 1e-3
+
+
+def test_every_parameter_gets_a_gradient(name: str):
+    net = build(name).train()
+    net(torch.rand(2, 1, 64, 64) * 100).logsumexp(1).square().mean().backward()
+    without = [key for key, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not without
+
+
+def test_a_batch_of_four_is_overfitted(name: str):
+    net = build(name).train()
+    random = torch.Generator().manual_seed(1)
+    L = torch.rand(4, 1, 32, 32, generator=random) * 100
+    ab = net.centres[[3, 11, 19, 30], :, None, None].expand(4, 2, 8, 8)
+    optimiser = torch.optim.Adam(net.parameters(), 3e-3)
+    weights = torch.ones(net.config.bins)
+    first = wrong = 0.0
+    for step in range(100):
+        logits = net(L)
+        if step in (0, 99):
+            wrong = (net.colour(logits)[0] - ab).norm(dim=1).mean().item()
+            first = wrong if step == 0 else first
+        loss = bins.soft_cross_entropy(logits, ab, net.centres, weights, 5, 5.0)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert wrong < 0.25 * first, (first, wrong)
+
+
+def test_the_same_seed_gives_the_same_network(name: str):
+    one, two, other = (build(name, seed).eval() for seed in (1, 1, 2))
+    L = torch.rand(1, 1, 32, 32) * 100
+    assert torch.equal(one(L), two(L))
+    assert not torch.equal(one(L), other(L))
+
+
+def test_saved_and_loaded_is_equal(name: str, tmp_path: Path):
+    net = build(name).eval()
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    again = build(name, seed=9).eval()
+    again.load_state_dict(torch.load(tmp_path / "net.pt", weights_only=True))
+    L = torch.rand(1, 1, 32, 64) * 100
+    assert torch.equal(net(L), again(L))
+
+
+def test_colours_of_another_number_are_refused(name: str):
+    with pytest.raises(ModelError, match="3 colours for a network of 40"):
+        build(name).set_bins(torch.zeros(3, 2), torch.ones(3))
+
+
+def test_gain_scales_the_colour(name: str):
+    net = build(name).eval()
+    logits = torch.randn(1, net.config.bins, 4, 4)
+    once = net.colour(logits)[0]
+    net.config = dataclasses.replace(net.config, gain=2.0)
+    assert torch.allclose(net.colour(logits)[0], 2 * once)
+
+
+def test_the_encoders_features_and_its_file(tmp_path: Path):
+    encoder = MobileNetV2().eval()
+    L = torch.rand(1, 1, 64, 96) * 100
+    with torch.no_grad():
+        features = encoder(L)
+    assert [f.shape[1:] for f in features] == [
+        (c, 64 // s, 96 // s) for c, s in zip(CHANNELS, (2, 4, 8, 16, 32), strict=True)
+    ]
+    path = tmp_path / "encoder.safetensors"
+    save_file({k: v.half() for k, v in encoder.state_dict().items()}, path)
+    again = MobileNetV2().eval()
+    again.load(path)
+    with torch.no_grad():
+        assert torch.allclose(again(L)[-1], features[-1], atol=0.1)
+    save_file({"stem.weight": torch.zeros(1)}, path)
+    with pytest.raises(InputError, match="no MobileNetV2"):
+        again.load(path)
+
+
+def test_the_published_encoder_loads(shared: Path):
+    encoder = MobileNetV2()
+    encoder.load(shared / "backbones" / "mobilenet_v2_imagenet.safetensors")
+    assert encoder(torch.rand(1, 1, 64, 64) * 100)[-1].mean() > 0
