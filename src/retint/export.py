@@ -56,8 +56,7 @@ def export(
 ) -> tuple[Path, float]:
     """Write `folder`/NAME.onnx and NAME.toml from the averaged weights of the checkpoint `source`.
 
-    about: texts of the card (licence, data, origin of the encoder, what it must not be used for,
-    figures).
+    about: what the card says beyond the recipe's own `[card]`: figures, say.
     changes: values of the family's Config that matter at use alone, as {"temperature": 0.4,
     "gain": 1.1}.
     Weights are rounded to half precision in the file, computed in single. Returns the path and the
@@ -80,6 +79,7 @@ def export(
     values: dict[str, Any] = {
         "license": "MIT",
         "weights_license": "see data",
+        **recipe.get("card", {}),
         **(about or {}),
         "name": name,
         "version": version,

@@ -18,7 +18,7 @@ from retint.errors import OptionsError
 )
 @click.option("--name", default="default", show_default=True, help="Of the model and its files.")
 @click.option("--version", default="1", show_default=True)
-@click.option("--card", type=click.Path(path_type=Path), help="TOML with the card's texts.")
+@click.option("--card", type=click.Path(path_type=Path), help="TOML with more for the card: figures, say.")
 @click.option(
     "--working-size",
     type=click.IntRange(32),

@@ -90,6 +90,7 @@ class Recipe:
     bins: Bins = Bins()
     optimiser: Optimiser = Optimiser()
     schedule: Schedule = Schedule()
+    card: dict[str, Any] = field(default_factory=dict)  # texts of the model's card (hub.Card)
 
     def __post_init__(self) -> None:
         if len(self.data.sizes) != len(self.data.size_shares):
