@@ -54,7 +54,7 @@ def test_growing_keeps_constants_constant(h, w, seed, a, b):
     ab = np.full((h, w, 2), (a, b), np.float32)
     chroma = Chroma.fit(ab, np.ones((h, w)), rng.uniform(0, 100, (h, w)))
     grown = chroma.grow(rng.uniform(0, 100, (31, 17)).astype(np.float32), 0, 31)
-    assert_array_equal(grown, np.broadcast_to(np.float32([a, b]), grown.shape))
+    assert_array_equal(grown, np.broadcast_to(np.array([a, b], np.float32), grown.shape))
 
 
 @given(sides, sides, seeds)
