@@ -1,0 +1,77 @@
+"""Bring archive photographs into colour: only the colour is new.
+
+The public names are loaded when first used, so that `import retint` costs nothing.
+"""
+
+from importlib import import_module
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retint.chroma import Chroma as Chroma
+    from retint.colorizer import Colorizer as Colorizer
+    from retint.colorizer import Options as Options
+    from retint.errors import DeviceError as DeviceError
+    from retint.errors import InputError as InputError
+    from retint.errors import ModelError as ModelError
+    from retint.errors import OptionsError as OptionsError
+    from retint.errors import OutputError as OutputError
+    from retint.errors import RetintError as RetintError
+    from retint.files import colorize as colorize
+    from retint.journal import Receipt as Receipt
+    from retint.photo import Photo as Photo
+    from retint.predict import load as load
+
+    open = Photo.open
+    __version__: str
+
+_ROOMS = {
+    "Chroma": "chroma",
+    "Colorizer": "colorizer",
+    "DeviceError": "errors",
+    "InputError": "errors",
+    "ModelError": "errors",
+    "Options": "colorizer",
+    "OptionsError": "errors",
+    "OutputError": "errors",
+    "Photo": "photo",
+    "Receipt": "journal",
+    "RetintError": "errors",
+    "colorize": "files",
+    "load": "predict",
+}
+
+__all__ = [
+    "Chroma",
+    "Colorizer",
+    "DeviceError",
+    "InputError",
+    "ModelError",
+    "Options",
+    "OptionsError",
+    "OutputError",
+    "Photo",
+    "Receipt",
+    "RetintError",
+    "__version__",
+    "colorize",
+    "load",
+    "open",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = _version("retint")
+    elif name == "open":
+        value = import_module("retint.photo").Photo.open
+    elif name in _ROOMS:
+        value = getattr(import_module(f"retint.{_ROOMS[name]}"), name)
+    else:
+        raise AttributeError(f"module 'retint' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

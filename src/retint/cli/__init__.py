@@ -1,0 +1,62 @@
+"""The command line: `retint COMMAND`. Each module here is one by its `command`; none are listed."""
+
+import ast
+import pkgutil
+from importlib import import_module, resources
+
+import click
+
+from retint.errors import OptionsError, RetintError
+
+STOPPED = 130
+"""Exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
+
+
+class Commands(click.Group):
+    """The modules of this package as commands, imported when they run.
+
+    The one place where errors become a line and an exit code: 2 for options that cannot be, 1 for
+    everything else that went wrong, 130 after Ctrl-C.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the modules that do not begin with an underscore."""
+        return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The `command` of a module."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = import_module(f"{__name__}.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with their first lines, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _first_line(name)) for name in self.list_commands(ctx)])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; what goes wrong becomes one line."""
+        try:
+            return super().invoke(ctx)
+        except RetintError as error:
+            click.echo(f"retint: {error}", err=True)
+            ctx.exit(2 if isinstance(error, OptionsError) else 1)
+        except KeyboardInterrupt:
+            click.echo("retint: stopped", err=True)
+            ctx.exit(STOPPED)
+
+
+def _first_line(name: str) -> str:
+    """First line of what a command says of itself, read from its source."""
+    source = resources.files(__name__).joinpath(f"{name}.py").read_text(encoding="utf-8")
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name == "command":
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+    return ""
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="retint", prog_name="retint")
+def main() -> None:
+    """Bring archive photographs into colour: only the colour is new, and the file says so."""

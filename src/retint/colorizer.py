@@ -1,0 +1,209 @@
+"""Where the rooms are joined: options, and a photograph's way from grey to colour."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_type_hints
+
+import numpy as np
+
+from retint.chroma import Chroma
+from retint.codecs import FORMATS, format_by_name
+from retint.errors import InputError, ModelError, OptionsError
+
+if TYPE_CHECKING:  # the rooms a photograph and a predictor come from are not needed to join them
+    from numpy.typing import NDArray
+
+    from retint.photo import Photo, Tinted
+    from retint.predict import Predictor
+
+WORKING_SIZE = 256  # of predictors that carry no card
+
+
+def _option(default: Any, help: str, **about: Any) -> Any:
+    """A field; `low`, `high` bound it; `shows=False`: the pixels do not depend on it."""
+    return field(default=default, metadata={"help": help, "shows": True, **about})
+
+
+@dataclass(frozen=True)
+class Options:
+    """How photographs are coloured: the one truth for the library, the command line and receipts.
+
+    Each field says in its metadata what it means (`help`) and its range (`low`, `high`). Raises
+    OptionsError for a value of another kind or outside its range.
+    """
+
+    model: str = _option(
+        "default", "Name of a released model, or path of an .onnx file.", shows=False
+    )  # its weights show, and have a hash of their own
+    longest: int | None = _option(
+        None, "Longest side at which colour is guessed, in pixels [the model's own].",
+        low=16, high=4096,
+    )  # fmt: skip
+    saturation: float = _option(1.0, "Factor on the colours; 0 is grey.", low=0.0, high=4.0)
+    mute_uncertain: float = _option(
+        0.0, "How far colours fade where the model is unsure; 0 not at all, 1 wholly.",
+        low=0.0, high=1.0,
+    )  # fmt: skip
+    keep_tone: bool = _option(False, "Let a toned print (sepia) stay warm in its greys.")
+    if_colour: Literal["skip", "copy", "recolour"] = _option(
+        "skip", "What to do with a photograph that has colour already."
+    )
+    format: str | None = _option(
+        None, "Format of the results: jpeg, png, tiff, ... [the source's]."
+    )
+    quality: int | None = _option(
+        None, "Quality of lossy formats [a JPEG source's own].", low=1, high=100
+    )
+    device: str = _option(
+        "auto", "Where the network runs: auto, cpu, cuda, ... [the best there is].", shows=False
+    )
+    max_pixels: int = _option(
+        500_000_000, "Largest photograph that is opened, in pixels.", low=1, shows=False
+    )
+
+    def __post_init__(self) -> None:
+        self._check()
+        if self.format is not None:
+            known = format_by_name(self.format)
+            if known is None:
+                names = ", ".join(f.name for f in FORMATS.values() if f.depths)
+                raise OptionsError(f"format is {self.format!r}, not one of {names}")
+            object.__setattr__(self, "format", known.name)
+
+    def _check(self) -> None:
+        kinds = get_type_hints(type(self))
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.type is float and type(value) is int:
+                value = float(value)
+                object.__setattr__(self, item.name, value)
+            if not _is_of(value, kinds[item.name]):
+                raise OptionsError(f"{item.name} is {value!r}{_expected(kinds[item.name])}")
+            low, high = item.metadata.get("low"), item.metadata.get("high")
+            if value is None or low is None:
+                continue
+            if not math.isfinite(value) or value < low or (high is not None and value > high):
+                range_ = f"at least {low}" if high is None else f"between {low} and {high}"
+                raise OptionsError(f"{item.name} is {value}, not {range_}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values by name."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Options":
+        """Read `to_dict`'s values; what is left out has its default. Raises OptionsError."""
+        unknown = sorted(values.keys() - {item.name for item in fields(cls)})
+        if unknown:
+            raise OptionsError(f"there is no option {', '.join(unknown)}")
+        return cls(**values)
+
+    def to_json(self) -> str:
+        """The options as a JSON object; `from_json` reads it back."""
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_json(cls, text: str) -> "Options":
+        """Read `to_json`'s text; what is left out has its default. Raises OptionsError."""
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise OptionsError(f"the options are no JSON: {error}") from error
+        if not isinstance(values, dict):
+            raise OptionsError("the options are no JSON object")
+        return cls.from_dict(cast(dict[str, Any], values))
+
+    def same_pixels(self, recorded: Mapping[str, Any]) -> bool:
+        """Whether a receipt's options would have given the same result as these."""
+        return all(
+            item.name in recorded and recorded[item.name] == getattr(self, item.name)
+            for item in fields(self)
+            if item.metadata["shows"]
+        )
+
+
+class Colorizer:
+    """Brings photographs into colour with a model, as the options say.
+
+    The same photograph, model and options give the same pixels, whatever runs beside it.
+    """
+
+    def __init__(self, model: "Predictor", options: Options | None = None) -> None:
+        self.model = model
+        self.options = options or Options()
+
+    def predict(
+        self, photo: "Photo", hints: "NDArray[np.float32] | None" = None, page: int = 0
+    ) -> Chroma:
+        """Guess the colour of one page, fitted to its lightness and upright, not yet adjusted.
+
+        hints: as the model's card describes them. Raises InputError where the photograph cannot be
+        decoded, ModelError where the model fails or gives something else than colours.
+        """
+        L = photo.thumbnail(self.options.longest or _working_size(self.model), page)
+        found = self.model(L[None, None], hints)
+        height, width = L.shape
+        wanted = (1, 2, height, width), (1, 1, height, width)
+        if (found.ab.shape, found.confidence.shape) != wanted:
+            raise ModelError(
+                f"{self.model.name}: ab {found.ab.shape} and confidence {found.confidence.shape}"
+                f" for lightness {height} x {width}"
+            )
+        if not (np.isfinite(found.ab).all() and np.isfinite(found.confidence).all()):
+            raise ModelError(f"{self.model.name}: gave colours that are no numbers")
+        return Chroma.fit(found.ab[0].transpose(1, 2, 0), found.confidence[0, 0], L)
+
+    def colorize(self, photo: "Photo") -> "Tinted":
+        """Colour every page; the result's `save` writes it. Raises what `predict` does."""
+        chroma = [self.predict(photo, page=page) for page in range(photo.pages)]
+        return _tinted(photo, chroma, self.options)
+
+
+def borrow(photo: "Photo", colouring: "Photo", options: Options) -> "Tinted":
+    """Put the colours of somebody else's colouring of the same photograph onto it.
+
+    colouring: of any size, with as many pages as the photograph. Raises InputError where either
+    cannot be decoded or their pages differ.
+    """
+    if photo.pages != colouring.pages:
+        raise InputError(
+            f"{colouring.name}: has {colouring.pages} pages, the photograph {photo.pages}"
+        )
+    longest = options.longest or BORROWED_SIZE
+    chroma = [
+        Chroma.from_picture(colouring.thumbnail_lab(longest, p), photo.thumbnail(longest, p))
+        for p in range(photo.pages)
+    ]
+    return _tinted(photo, chroma, options)
+
+
+BORROWED_SIZE = 512
+"""Longest side at which somebody else's colours are taken: they may be finer than a network's."""
+
+
+def _tinted(photo: "Photo", chroma: list[Chroma], options: Options) -> "Tinted":
+    adjusted = [c.adjusted(options.saturation, options.mute_uncertain) for c in chroma]
+    return photo.tint(adjusted, keep_tone=options.keep_tone)
+
+
+def _working_size(model: "Predictor") -> int:
+    card = getattr(model, "card", None)
+    return WORKING_SIZE if card is None else card.working_size
+
+
+def _is_of(value: object, kind: Any) -> bool:
+    """Whether a value is of a field's declared kind: a type, a union of types, or a Literal."""
+    choices = get_args(kind)
+    if not choices:
+        return type(value) is kind
+    return value in choices if isinstance(choices[0], str) else type(value) in choices
+
+
+def _expected(kind: Any) -> str:
+    choices = get_args(kind)
+    if choices and isinstance(choices[0], str):
+        return f", not one of {', '.join(choices)}"
+    names = [choice.__name__ for choice in choices or (kind,) if choice is not type(None)]
+    return f", not {' or '.join(names)}"

@@ -1,0 +1,217 @@
+"""What happened to each file: the receipt, and the journal of an output folder that keeps them."""
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, cast, get_args
+
+from retint.errors import OutputError
+
+NAME = "retint-journal.jsonl"
+"""Name of the journal in an output folder."""
+
+Status = Literal["done", "copied", "skipped", "failed", "unchanged", "planned"]
+"""done, copied (real colour, as it was), skipped (with the reason) and failed stand in journals;
+unchanged (done before, still good) and planned (a dry run) are only told."""
+
+TOLD_ONLY = ("unchanged", "planned")
+
+
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """The path from the root, its folder without links; a link at its end stays one."""
+    full = Path(path).absolute()
+    if full.name in ("", ".."):
+        return Path(os.path.realpath(full))
+    return Path(os.path.realpath(full.parent), full.name)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What happened to one source.
+
+    `target` is where the result is, or would be. `reason` says why a file was skipped or failed.
+    Hashes are SHA-256 in hex, empty where there is nothing to hash. `model`, `model_version` and
+    `weights_sha256` name the origin of the colours; `device` is where the network ran. `options`
+    are those of the run. `delta_L_mean` and `delta_L_max` are measured between source and result
+    as a reader decodes them, in L* units. `notes` tell what could not be kept, or had to be read in
+    an unusual way. `time` is the end of the work, ISO 8601 in UTC.
+    """
+
+    source: str
+    target: str
+    status: Status
+    reason: str = ""
+    source_sha256: str = ""
+    output_sha256: str = ""
+    model: str = ""
+    model_version: str = ""
+    weights_sha256: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    device: str = ""
+    seconds: float = 0.0
+    delta_L_mean: float | None = None
+    delta_L_max: float | None = None
+    notes: tuple[str, ...] = ()
+    time: str = ""
+    retint_version: str = ""
+
+    def to_json(self) -> str:
+        """One line of JSON, ASCII only; names that are no UTF-8 survive."""
+        return json.dumps(asdict(self), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> "Receipt":
+        """Read `to_json`'s line; keys of a newer version are left out. ValueError if it is none."""
+        values = json.loads(line)
+        if not isinstance(values, dict):
+            raise ValueError("a receipt is a JSON object")
+        values = cast(dict[str, Any], values)
+        known = {item.name: values[item.name] for item in fields(cls) if item.name in values}
+        for key, value in known.items():
+            if not isinstance(value, _KINDS[key]) or isinstance(value, bool):
+                raise ValueError(f"a receipt's {key} is {value!r}")
+        if known.get("status") not in get_args(Status):
+            raise ValueError(f"a receipt's status is {known.get('status')!r}")
+        if not {"source", "target"} <= known.keys():
+            raise ValueError("a receipt names its source and target")
+        known["notes"] = tuple(map(str, known.get("notes", ())))
+        return cls(**known)
+
+
+_KINDS: dict[str, Any] = {
+    **{item.name: str for item in fields(Receipt)},
+    "options": dict,
+    "notes": list,
+    "seconds": (int, float),
+    "delta_L_mean": (int, float, type(None)),
+    "delta_L_max": (int, float, type(None)),
+}
+
+
+class Journal:
+    """Receipts of an output folder, one JSON line each, appended and never changed.
+
+    Reading needs no rights and no lock. Writing is for one run at a time: inside `with`, the file
+    is locked, and each `append` is on the disk when it returns. Targets inside the folder are
+    written relative to it, so that the folder can move. A line torn by a crash is passed over.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = absolute(folder)
+        self.path = self.folder / NAME
+        self._descriptor = -1
+        self._latest: dict[str, Receipt] = {}
+        self._read()
+
+    def find(self, target: Path) -> Receipt | None:
+        """The newest receipt of that target, if there is one."""
+        return self._latest.get(self._relative(str(target)))
+
+    def receipts(self) -> list[Receipt]:
+        """The newest receipt of each target, in the order of their first ones."""
+        return list(self._latest.values())
+
+    def append(self, receipt: Receipt) -> None:
+        """Write a receipt to the disk; OutputError where that fails, with nothing half-written."""
+        if self._descriptor < 0:
+            raise ValueError("a journal is written to inside `with`")
+        written = replace(receipt, target=self._relative(receipt.target))
+        line = (written.to_json() + "\n").encode("ascii")
+        end = os.fstat(self._descriptor).st_size
+        try:
+            rest = memoryview(line)
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+            os.fsync(self._descriptor)
+        except BaseException as error:
+            os.ftruncate(self._descriptor, end)
+            if isinstance(error, OSError):
+                raise OutputError(f"{self.path}: {error.strerror}") from error
+            raise
+        self._keep(receipt)
+
+    def __enter__(self) -> "Journal":
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(self.path, flags, 0o666)
+            _lock(self._descriptor)
+            self._read()  # another run may have ended between our reading and our lock
+            self._mend()
+        except OSError as error:
+            self._close()
+            if isinstance(error, BlockingIOError):
+                raise OutputError(f"{self.folder}: another run is at work in this folder") from None
+            raise OutputError(f"{self.path}: {error.strerror}") from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def _read(self) -> None:
+        try:
+            text = self.path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise OutputError(f"{self.path}: {error.strerror}") from error
+        for line in text.splitlines():
+            try:
+                receipt = Receipt.from_json(line)
+            except ValueError:
+                continue
+            self._keep(replace(receipt, target=str(self.folder / receipt.target)))
+
+    def _keep(self, receipt: Receipt) -> None:
+        self._latest[self._relative(receipt.target)] = receipt
+
+    def _relative(self, target: str) -> str:
+        path = Path(target)
+        inside = path.is_relative_to(self.folder)
+        return path.relative_to(self.folder).as_posix() if inside else target
+
+    def _mend(self) -> None:
+        """End a torn last line, so that the next receipt has a line of its own."""
+        size = os.fstat(self._descriptor).st_size
+        if size:
+            os.lseek(self._descriptor, size - 1, os.SEEK_SET)
+            if os.read(self._descriptor, 1) != b"\n":
+                os.write(self._descriptor, b"\n")
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)  # which unlocks it
+            self._descriptor = -1
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        # Windows' locks forbid reading too: lock a byte far behind any journal's end.
+        os.lseek(descriptor, 1 << 40, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise BlockingIOError(error.errno, error.strerror) from error
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # A file system that knows no locks (some network ones) must not stop an archive.
+            if error.errno not in (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK):
+                raise
