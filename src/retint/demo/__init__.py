@@ -15,6 +15,7 @@ import pyvips
 import retint
 from retint import color
 from retint.errors import InputError, OutputError
+from retint.journal import Receipt
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Hung:
     grey: str
     colour: str
     true: str | None
-    receipt: retint.Receipt
+    receipt: Receipt
 
 
 def hang(exhibit: Exhibit, folder: Path, *, model: str = "default", device: str = "auto") -> Hung:
@@ -122,7 +123,6 @@ def _to_grey(codes: np.ndarray) -> np.ndarray:
 
 
 def _figure(hung: Hung) -> str:
-    receipt = hung.receipt
     truth = "true" if hung.true else "no_truth"
     return _template("figure.html").substitute(
         name=hung.exhibit.name,
@@ -132,9 +132,7 @@ def _figure(hung: Hung) -> str:
         height=hung.height,
         grey=hung.grey,
         colour=hung.colour,
-        delta_mean=f"{receipt.delta_L_mean:.2f}",
-        delta_max=f"{receipt.delta_L_max:.2f}",
-        seconds=f"{receipt.seconds:.1f}",
+        facts=_facts(hung),
         truth=_template(f"{truth}.html").substitute(
             true=hung.true,
             title=escape(hung.exhibit.title),
@@ -142,6 +140,17 @@ def _figure(hung: Hung) -> str:
             height=hung.height,
         ),
     )
+
+
+def _facts(hung: Hung) -> str:
+    receipt = hung.receipt
+    facts = f"{hung.width} × {hung.height} pixels, {receipt.seconds:.1f} s"
+    if receipt.delta_L_mean is not None and receipt.delta_L_max is not None:
+        facts += (
+            f"; lightness moved by {receipt.delta_L_mean:.2f} L* on average, "
+            f"{receipt.delta_L_max:.2f} at most"
+        )
+    return facts
 
 
 def _template(name: str) -> Template:
