@@ -1,0 +1,371 @@
+"""A photograph as a file: opened without decoding, seen small, tinted at full size."""
+
+import os
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retint import color, containers, profiles, tiff
+from retint.chroma import Chroma
+from retint.codecs import (
+    FORMATS,
+    Bytes,
+    Decoded,
+    decode,
+    refusal,
+    sniff,
+)
+from retint.containers import Coding
+from retint.errors import InputError
+from retint.metadata import Metadata
+from retint.stream import reason
+from retint.tinted import Saved, Tinted
+from retint.tone import Tone, tone_of
+from retint.xmp import is_marked
+
+__all__ = ["Page", "Photo", "Saved", "Tinted"]
+
+PREVIEW = 512
+"""Longest side of the small picture that is kept; thumbnails up to it need no further decoding."""
+
+Kind = Literal["grey", "rgb", "palette", "cmyk"]
+
+# values of TIFF pages that are not read with the tags: places of pixels, and Photoshop's layers
+_NOT_LOADED = (273, 279, 324, 325, 37724)
+_RAW = (32803, 34892)  # photometric interpretations of camera raw files
+
+
+@dataclass(frozen=True)
+class Page:
+    """One picture of a file, in pixels as stored."""
+
+    width: int
+    height: int
+    bits: int
+    channels: Kind
+    has_alpha: bool
+    index: int = 0
+    """Its directory in a TIFF, as libvips counts."""
+    tags: tiff.Directory | None = None
+    pyramid: bool = False
+    """Whether smaller copies of it follow in the file."""
+
+
+class Photo:
+    """A photograph in a file, or in bytes. Made by `Photo.open`; decodes nothing until asked.
+
+    Sizes are those of the stored pixels of the first page; `orientation` (EXIF, 1..8) tells how
+    they are held up. What had to be understood in an unusual way stands in `notes`.
+    """
+
+    def __init__(self, data: Bytes, format: str, pages: list[Page], nbytes: int) -> None:
+        self.data, self.format, self.nbytes = data, format, nbytes
+        self.page_list = tuple(pages)
+        self.notes: tuple[str, ...] = ()
+        self._previews: dict[int, Any] = {}
+        self._metadata: dict[int, tuple[Metadata, Coding]] = {}
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, source: str | Path | bytes, *, max_pixels: int = 500_000_000) -> "Photo":
+        """Open a picture by path, or from the bytes of a file.
+
+        The format is told by content, not by name. Raises InputError, one line with the file's
+        name, if it is missing, empty, unreadable, damaged at its head, not a picture, or has a page
+        of more than `max_pixels`.
+        """
+        data = Bytes(None, source) if isinstance(source, bytes) else Bytes(Path(source))
+        head, size = _head(data)
+        name = sniff(head)
+        if name == "heic":
+            raise InputError(f"{data.name}: is HEIC, which is not read: convert it to TIFF or PNG")
+        if name is None:
+            raise InputError(f"{data.name}: {refusal(head)}")
+        pages = _tiff_pages(data) if name == "tiff" else [_page(data, name, max_pixels)]
+        for page in pages:
+            pixels = page.width * page.height
+            if pixels > max_pixels:
+                raise InputError(
+                    f"{data.name}: has {page.width} x {page.height} pixels, more than the"
+                    f" {max_pixels} allowed"
+                )
+        photo = cls(data, name, pages, size)
+        if name == "tiff":
+            photo._check_first_page()
+        suffix = "" if data.path is None else data.path.suffix.lower()
+        named = next((f.name for f in FORMATS.values() if suffix in f.suffixes), None)
+        if named not in (None, name):
+            photo.notes = (f"named {suffix}, but a {name.upper()}",)
+        return photo
+
+    @property
+    def path(self) -> Path | None:
+        """Where it lies; None if it was opened from bytes."""
+        return self.data.path
+
+    @property
+    def name(self) -> str:
+        """Its path for messages, printable whatever bytes it is made of."""
+        return self.data.name
+
+    @property
+    def width(self) -> int:
+        """Pixels across, as stored."""
+        return self.page_list[0].width
+
+    @property
+    def height(self) -> int:
+        """Pixels down, as stored."""
+        return self.page_list[0].height
+
+    @property
+    def bits(self) -> int:
+        """Bits per sample that a result keeps: 8 or 16, or an AVIF's 10 or 12."""
+        return self.page_list[0].bits
+
+    @property
+    def channels(self) -> Kind:
+        """How colour is stored: "grey", "rgb", "palette" or "cmyk"."""
+        return self.page_list[0].channels
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether a transparency channel goes with it."""
+        return self.page_list[0].has_alpha
+
+    @property
+    def pages(self) -> int:
+        """Number of pictures in it; thumbnails and pyramid levels do not count."""
+        return len(self.page_list)
+
+    @property
+    def orientation(self) -> int:
+        """EXIF orientation 1..8 of the first page."""
+        return self.metadata().orientation
+
+    @cached_property
+    def is_marked(self) -> bool:
+        """Whether it is a result of retint."""
+        meta = self.metadata()
+        return is_marked(meta.xmp) or any(c.startswith(containers.PNM_MARK) for c in meta.comments)
+
+    def metadata(self, page: int = 0) -> Metadata:
+        """What the file says about a page. Raises InputError."""
+        return self._read(page)[0]
+
+    def coding(self, page: int = 0) -> Coding:
+        """How a page is coded. Raises InputError."""
+        return self._read(page)[1]
+
+    def _read(self, page: int) -> tuple[Metadata, Coding]:
+        if page not in self._metadata:
+            about = self.page_list[page]
+            image = self.decode(page).image if self.format == "avif" else None
+            try:
+                self._metadata[page] = containers.read(self.data, self.format, image, about.tags)
+            except OSError as error:
+                raise InputError(f"{self.name}: {error.strerror or error}") from error
+        return self._metadata[page]
+
+    def decode(self, page: int = 0, *, shrink: int = 1) -> Decoded:
+        """A libvips image of a page for one reading from the top. Raises InputError."""
+        return decode(self.data, self.format, page=self.page_list[page].index, shrink=shrink)
+
+    def codes(self, page: int = 0, *, shrink: int = 1) -> tuple[Decoded, tuple[str, ...]]:
+        """A page as 1 or 3 bands of sRGB codes, then alpha; and notes. Raises InputError."""
+        about = self.page_list[page]
+        decoded = self.decode(page, shrink=shrink)
+        extra = about.tags.fields.get(338) if about.tags else None
+        premultiplied = extra is not None and extra.number() == 1
+        image, notes = profiles.to_srgb(decoded.image, self.name, premultiplied=premultiplied)
+        if about.bits in (10, 12):  # libvips shifts them up; white is to be white
+            image = (image + image / 2**about.bits).cast("ushort")
+        return Decoded(image, decoded), notes
+
+    def thumbnail(self, longest: int = 384, page: int = 0) -> NDArray[np.float32]:
+        """Lightness of a page, small and upright: float32 (h, w), L* 0..100.
+
+        The longer side has at most `longest` pixels; the aspect ratio is kept, and a picture that
+        is smaller is not enlarged. Raises InputError where it cannot be decoded.
+        """
+        return np.ascontiguousarray(self.thumbnail_lab(longest, page)[..., 0])
+
+    def thumbnail_lab(self, longest: int = 384, page: int = 0) -> NDArray[np.float32]:
+        """A page in Lab (D65), small and upright: float32 (h, w, 3); else as `thumbnail`."""
+        if longest > PREVIEW:
+            small = self._small(page, longest)
+        else:
+            with self._lock:
+                if page not in self._previews:
+                    self._previews[page] = self._small(page, PREVIEW)
+            small = _resized(self._previews[page], longest)
+        array = small.numpy()
+        top = 65535 if array.dtype == np.uint16 else 255
+        rgb = array.reshape(small.height, small.width, -1).astype(np.float32) / np.float32(top)
+        if rgb.shape[2] == 1:
+            L = color.luminance_to_lightness(color.srgb_to_linear(rgb))
+            lab = np.concatenate([L, np.zeros_like(L), np.zeros_like(L)], axis=2)
+        else:
+            lab = color.srgb_to_lab(rgb)
+        return np.ascontiguousarray(upright(lab, self.metadata(page).orientation), np.float32)
+
+    def _small(self, page: int, longest: int) -> Any:
+        about = self.page_list[page]
+        shrink = 1
+        if self.format == "jpeg":  # a JPEG is decoded smaller at once, but not below what is asked
+            while shrink < 8 and max(about.width, about.height) / (2 * shrink) >= 1.5 * longest:
+                shrink *= 2
+        try:
+            decoded, _ = self.codes(page, shrink=shrink)
+            image = decoded.image
+            image = image[:3] if image.bands >= 3 else image[0]
+            return _resized(image, longest).copy_memory()
+        except Exception as error:
+            raise self.damaged(error) from error
+
+    def damaged(self, error: BaseException) -> InputError:
+        """An error met while decoding, as an InputError that names the file."""
+        if isinstance(error, InputError):
+            return error
+        return InputError(f"{self.name}: cannot be decoded ({reason(error)})")
+
+    def colour(self, page: int = 0) -> Tone:
+        """Tell whether a page is "grey", "toned" (a sepia, one tone) or in real "colour".
+
+        A hand-tinted spot or a colour target beside a grey print is colour. Raises InputError.
+        """
+        return tone_of(self.thumbnail_lab(PREVIEW // 2, page))
+
+    def tint(self, chroma: Chroma | list[Chroma], *, keep_tone: bool = False) -> Tinted:
+        """Put colour onto it: one Chroma for each page, upright as `thumbnail` is.
+
+        keep_tone: greys keep the tone of a toned print. Nothing is decoded before the result is
+        saved. Raises ValueError if the number of Chromas is not that of the pages.
+        """
+        chromas = [chroma] if isinstance(chroma, Chroma) else list(chroma)
+        if len(chromas) != self.pages:
+            raise ValueError(f"{len(chromas)} Chromas for {self.pages} pages")
+        return Tinted(self, chromas, keep_tone=keep_tone)
+
+    def _check_first_page(self) -> None:
+        image = self.decode().image
+        profiles.layout(image, self.name)
+
+
+def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn stored pixels (h, w, ...) upright (EXIF 2.32, Orientation 1..8)."""
+    if orientation >= 5:
+        array = array.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return array
+
+
+def _resized(image: Any, longest: int) -> Any:
+    scale = longest / max(image.width, image.height)
+    if scale >= 1:
+        return image
+    width, height = (max(1, round(side * scale)) for side in (image.width, image.height))
+    return image.resize(width / image.width, vscale=height / image.height)
+
+
+def _head(data: Bytes) -> tuple[bytes, int]:
+    if data.path is None:
+        head, size = data.data[:4096], len(data.data)
+    else:
+        try:
+            if data.path.is_dir():
+                raise InputError(f"{data.name}: is a folder, not a picture")
+            if not data.path.is_file() and data.path.exists():
+                raise InputError(f"{data.name}: is not a regular file")
+            with data.open() as file:
+                head, size = file.read(4096), os.fstat(file.fileno()).st_size
+        except FileNotFoundError as error:
+            raise InputError(f"{data.name}: there is no such file") from error
+        except PermissionError as error:
+            raise InputError(f"{data.name}: may not be read (no permission)") from error
+        except (OSError, ValueError) as error:  # a link loop, a name too long, a NUL in it
+            words = getattr(error, "strerror", None) or error
+            raise InputError(f"{printable_or(data)}: cannot be read ({words})") from error
+    if not head:
+        raise InputError(f"{data.name}: is empty")
+    return head, size
+
+
+def printable_or(data: Bytes) -> str:
+    """A source's name, even where it is no possible path."""
+    return repr(str(data.path)) if "\0" in str(data.path) else data.name
+
+
+def _page(data: Bytes, name: str, max_pixels: int) -> Page:
+    image = decode(data, name, max_pixels=max_pixels).image
+    colours, alpha = profiles.layout(image, data.name)
+    bits = 16 if str(image.format) == "ushort" else 8
+    if name == "avif" and profiles.has(image, "bits-per-sample"):
+        bits = max(8, int(image.get("bits-per-sample")))
+    palette = name == "gif" or (name == "png" and profiles.has(image, "palette"))
+    kind: Kind = "palette" if palette else {1: "grey", 3: "rgb", 4: "cmyk"}[colours]
+    return Page(image.width, image.height, bits, kind, alpha)
+
+
+def _tiff_pages(data: Bytes) -> list[Page]:
+    try:
+        with data.open() as file:
+            chain = tiff.read(file, skip=_NOT_LOADED)
+    except (tiff.TiffError, OSError) as error:
+        raise InputError(f"{data.name}: its TIFF tags are damaged ({error})") from error
+    if any(50706 in page.fields or page.number(262) in _RAW for page in chain.pages):
+        raise InputError(f"{data.name}: is a camera's raw file: develop it to TIFF first")
+    # NewSubfileType: bit 0 a reduced copy, bit 2 a transparency mask (TIFF 6.0, p. 36)
+    whole = [(i, p) for i, p in enumerate(chain.pages) if not p.number(254) & 0b101]
+    whole = whole or [(0, chain.pages[0])]
+    levels = _unmarked_levels([p for _, p in whole])
+    if levels:
+        whole = whole[:1]
+    pages = list[Page]()
+    for i, page in whole:
+        following = chain.pages[i + 1] if i + 1 < len(chain.pages) else None
+        tiled = 322 in page.fields
+        reduced = following is not None and following.number(254) & 1 == 1
+        pyramid = tiled and (levels or reduced or bool(page.children.get(tiff.SUB_IFDS)))
+        pages.append(_tiff_page(data.name, page, i, pyramid))
+    return pages
+
+
+def _unmarked_levels(pages: list[tiff.Directory]) -> bool:
+    """Whether tiled pages halve each other, as the levels of a pyramid that does not say so."""
+    sizes = [(p.number(256), p.number(257)) for p in pages]
+    halving = all(
+        abs(2 * small - large) <= 1
+        for before, after in pairwise(sizes)
+        for large, small in zip(before, after, strict=True)
+    )
+    return len(pages) > 2 and halving and all(322 in p.fields for p in pages)
+
+
+def _tiff_page(name: str, page: tiff.Directory, index: int, pyramid: bool) -> Page:
+    width, height = page.number(256), page.number(257)
+    if not (width and height):
+        raise InputError(f"{name}: its TIFF tags are damaged (a page without a size)")
+    depth = page.number(258, 1)
+    samples = page.number(277, 1)
+    if depth not in (1, 2, 4, 8, 16) or page.number(339, 1) not in (1, 4):
+        kind = {2: "signed ", 3: "floating "}.get(page.number(339, 1), "")
+        raise InputError(
+            f"{name}: has {kind}samples of {depth} bits; only up to 8 and 16 are kept without loss"
+        )
+    photometric = page.number(262, 1)
+    kinds: dict[int, Kind] = {2: "rgb", 3: "palette", 5: "cmyk", 6: "rgb"}
+    channels = kinds.get(photometric, "grey")
+    colours = {"grey": 1, "palette": 1, "rgb": 3, "cmyk": 4}[channels]
+    return Page(
+        width, height, 16 if depth == 16 else 8, channels, samples > colours, index, page, pyramid
+    )
