@@ -312,7 +312,8 @@ def _page(data: Bytes, name: str, max_pixels: int) -> Page:
     if name == "avif" and profiles.has(image, "bits-per-sample"):
         bits = max(8, int(image.get("bits-per-sample")))
     palette = name == "gif" or (name == "png" and profiles.has(image, "palette"))
-    kind: Kind = "palette" if palette else {1: "grey", 3: "rgb", 4: "cmyk"}[colours]
+    kinds: dict[int, Kind] = {1: "grey", 3: "rgb", 4: "cmyk"}
+    kind = "palette" if palette else kinds[colours]
     return Page(image.width, image.height, bits, kind, alpha)
 
 

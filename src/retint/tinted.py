@@ -280,9 +280,9 @@ class _Page:
         errors = list[NDArray[np.float32]]()
         for y, L in self._sample.items():
             row = np.frombuffer(reader.fetch(0, y, self.about.width, 1), kind)
-            codes = row.reshape(self.about.width, image.bands)[::across, :3]
+            codes: Codes = row.reshape(self.about.width, image.bands)[::across, :3].copy()
             if self.bits in (10, 12):
-                codes = codes + (codes >> self.bits)
+                codes += codes >> np.uint16(self.bits)
             errors.append(np.abs(_lightness(codes) - L))
         mean = np.mean([error.mean() for error in errors])
         return float(mean), float(max(error.max() for error in errors))
@@ -295,7 +295,7 @@ def region_of(image: Any) -> Any:
 
 
 def _flat(block: Codes) -> memoryview:
-    return memoryview(np.ascontiguousarray(block)).cast("B")
+    return np.ascontiguousarray(block).data.cast("B")
 
 
 def _is_grey(codes: Codes) -> bool:
@@ -342,8 +342,10 @@ def _places(file: BinaryIO) -> list[int]:
 def _digest(file: BinaryIO) -> tuple[str, int]:
     file.flush()
     file.seek(0)
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return digest, file.seek(0, 2)
+    digest = hashlib.sha256()
+    while data := file.read(1 << 20):
+        digest.update(data)
+    return digest.hexdigest(), file.tell()
 
 
 def _sync(folder: Path) -> None:

@@ -54,7 +54,7 @@ def value(document: minidom.Document, namespace: str, name: str) -> str | None:
         if description.hasAttributeNS(namespace, name):
             return description.getAttributeNS(namespace, name)
         for node in description.childNodes:
-            if _is(node, namespace, name):
+            if isinstance(node, minidom.Element) and _is(node, namespace, name):
                 texts = [n.data for n in node.childNodes if isinstance(n, minidom.Text)]
                 return "".join(texts).strip() or node.getAttributeNS(RDF, "resource")
     return None
