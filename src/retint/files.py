@@ -193,7 +193,11 @@ class _Work:
             assert self.colorizer is not None
             tinted = self.colorizer.colorize(photo)
         mark = Mark(self.known["model"], self.known.get("model_version", ""))
-        saved = tinted.save(place, format=options.format, quality=options.quality, mark=mark)
+        try:
+            saved = tinted.save(place, format=options.format, quality=options.quality, mark=mark)
+        except OutputError as error:  # it is about the target, wherever that is being made
+            words = str(error).replace(printable(place), printable(self.job.target))
+            raise OutputError(words) from error
         mean, most = saved.delta_L
         return {
             "output_sha256": saved.sha256,
@@ -215,41 +219,47 @@ class _Work:
         self, status: Status, target: Path, write: Callable[[Path], dict[str, Any]]
     ) -> Receipt:
         """Write a result aside and move it into place, whole."""
-        self._check_place(target)
+        self._check_place(status, target)
         if self.dry_run:
             return self.say("planned", target=str(target))
-        partial_folder = self.job.folder / self.partial
-        partial_folder.mkdir(parents=True, exist_ok=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(target.parent).free < self.job.source.stat().st_size:
-            raise OSError(errno.ENOSPC, NO_ROOM)
-        if partial_folder.stat().st_dev != target.parent.stat().st_dev:
-            partial_folder = target.parent  # a rename does not reach another disk
-        place = partial_folder / f".{os.getpid()}-{threading.get_ident()}{target.suffix}"
         try:
+            place = self._partial_place(target)
             try:
                 written = write(place)
-            except OutputError as error:  # it is about the target, wherever that was being made
-                words = str(error).replace(printable(place), printable(target))
-                raise OutputError(words) from error
-            self._set_aside(target, written["output_sha256"])
-            place.replace(target)
-        finally:
-            place.unlink(missing_ok=True)
+                self._set_aside(target, written["output_sha256"])
+                place.replace(target)
+            finally:
+                place.unlink(missing_ok=True)
+        except OSError as error:
+            words = (error.strerror or str(error)).lower()
+            raise OutputError(f"{printable(target)}: cannot be written ({words})") from error
         _sync(target.parent)
         return self.say(status, target=str(target), **written)
 
-    def _check_place(self, target: Path) -> None:
+    def _partial_place(self, target: Path) -> Path:
+        """Where to write a result before it is moved, on the same disk."""
+        folder = self.job.folder / self.partial
+        folder.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(target.parent).free < self.job.source.stat().st_size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if folder.stat().st_dev != target.parent.stat().st_dev:
+            folder = target.parent
+        return folder / f".{os.getpid()}-{threading.get_ident()}{target.suffix}"
+
+    def _check_place(self, status: Status, target: Path) -> None:
         """Raise OutputError where a file is at the target that is not retint's to replace."""
         if _is_same_file(self.job.source, target):
             raise OutputError(f"{printable(self.job.source)}: its result would replace it")
-        if not os.path.lexists(target) or (self.overwrite and not self.job.guarded):
+        guarded = self.job.guarded
+        if not os.path.lexists(target) or (self.overwrite and not guarded):
             return
         ours = self.earlier is not None and self.earlier.status in ("done", "copied")
-        if not ours and not _is_marked(target) and not self._is_copy(target):
+        ours = ours or _is_marked(target)
+        if not ours and (guarded or status != "copied" or not self._is_copy(target)):
             raise OutputError(
                 f"{printable(target)} is there and is not retint's"
-                + ("" if self.job.guarded else "; --overwrite replaces it")
+                + ("" if guarded else "; --overwrite replaces it")
             )
 
     def _is_copy(self, target: Path) -> bool:

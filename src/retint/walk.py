@@ -70,7 +70,7 @@ def walk(
     out = None if out is None else absolute(out)
     if suffix is None:
         suffix = BESIDE if out is None else ""
-    if suffix != Path(suffix).name or "\0" in suffix:
+    if set(suffix) & set("/\\\0"):
         raise OptionsError(f"suffix is {suffix!r}: it is part of a name, without folders")
     if out is None and not suffix:
         raise OptionsError("suffix is empty: results beside their sources need one")
