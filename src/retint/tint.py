@@ -1,6 +1,7 @@
 """The full-size kernel: luminance codes and a Chroma in, RGB codes of the same luminance out."""
 
 import threading
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
@@ -16,9 +17,9 @@ from retint.errors import ModelError
 Codes: TypeAlias = NDArray[np.unsignedinteger[Any]]
 Plane: TypeAlias = NDArray[np.float32]
 
-# Pixels worked on at a time, so that their planes stay in a core's second-level cache.
-TILE = 12288
-TILE_ROWS = 64
+# Pixels worked on at a time: few enough for their planes to stay in a core's second-level cache,
+# enough for the arithmetic to outweigh the calls.
+TILE = 16384
 
 # Linear light is encoded through a table over its square root, which spends its steps as the eye
 # does. 2^17 of them keep a 16-bit code within 0.36 of its place before rounding: no grey moves.
@@ -33,7 +34,8 @@ UTMOST = 1e6
 KNEE = np.float32(color.LAB_KNEE)
 SLOPE = np.float32(color.LAB_SLOPE)
 TONE_STEPS: Floats = np.linspace(16 / 116, 1, 256)
-XZ_TO_RGB = (color.XYZ_TO_RGB * color.WHITE_D65)[:, [0, 2]].astype(np.float32)
+X_TO_RGB, _, Z_TO_RGB = (color.XYZ_TO_RGB * color.WHITE_D65).T[:, :, None].astype(np.float32)
+ZERO, ONE = np.float32(0), np.float32(1)
 
 MEASURED_ROWS = 128
 MEASURED_COLUMNS = 1024
@@ -66,9 +68,10 @@ class Tinter:
         self._coefficients = _coefficients(chroma)
         self._tone = None if tone is None else (tone[:, 0] / 500, tone[:, 1] / -200)
         h, w, _ = chroma.ab.shape
-        self._left, self._right, self._across = bilinear_taps(w, width, 0, width)
+        left, _, self._across = bilinear_taps(w, width, 0, width)
+        self._repeats = np.bincount(left, minlength=w)
         self._above, self._below, self._down = bilinear_taps(h, height, 0, height)
-        self._scratch = threading.local()
+        self._own = _Own()
         self._measure_rows = -(-height // MEASURED_ROWS)
         self._measure_columns = -(-width // MEASURED_COLUMNS)
         self._measured: dict[int, tuple[float, float]] = {}
@@ -100,79 +103,86 @@ class Tinter:
         with np.errstate(divide="ignore", invalid="ignore"):  # for _shrink, which says why
             for start, stop in pairwise([0, *turns, rows]):
                 first, growth = self._grown_rows(y0 + start)
-                for top in range(start, stop, TILE_ROWS):
-                    band = slice(top, min(top + TILE_ROWS, stop))
-                    down = self._down[y0 + band.start : y0 + band.stop, None]
-                    across = TILE // len(down)
-                    for x in range(0, width, across):
-                        tile = band, slice(x, x + across)
-                        ends = first[:, tile[1]], growth[:, tile[1]]
-                        self._tint(codes[tile], ends, down, out[tile])
+                step = max(1, TILE // width)
+                for y in range(start, stop, step):
+                    tall = slice(y, min(y + step, stop))
+                    down = self._down[y0 + y : y0 + tall.stop, None, None]
+                    for x in range(0, width, TILE):
+                        wide = slice(x, x + TILE)
+                        ends = first[:, wide], growth[:, wide]
+                        self._tint(codes[tall, wide], *ends, down, out[tall, wide])
         self._measure(codes, out, y0)
         return out
 
-    def _tint(self, codes: Codes, ends: tuple[Plane, Plane], down: Plane, out: Codes) -> None:
+    def _tint(self, codes: Codes, first: Plane, growth: Plane, down: Plane, out: Codes) -> None:
         """One tile: codes (r, c) or (r, c, 3) to out (r, c, 3).
 
-        ends: coefficients (8, c) of the small row above and their growth to the one below; down:
-        how far down between them each row lies, (r, 1).
+        first, growth: coefficients (8, c) of the small row above, and what they grow by to the
+        one below; down: how far between the two each row lies, (r, 1, 1).
         """
-        planes, indices = self._room(codes.shape[:2])
-        fy, g, luminance, x, z, red, green, blue, t, spare = planes
+        room = self._room(codes.shape[0], codes.shape[1])
         white = ROOTS[self.bits_out] ** 2
         if codes.ndim == 2:
             curve, index = _curve_by_code(8 * codes.itemsize), codes
-            np.take(curve.inverse, index, out=g, mode="clip")
-            luminance = g
+            luminance = room.g
         else:
-            curve, index = _curve_by_root(self.bits_out), indices[..., 0]
-            _luminance(codes, luminance, spare)
-            np.multiply(luminance, np.float32(white), out=spare)
-            np.copyto(index, np.sqrt(spare, out=spare), casting="unsafe")
-            np.take(curve.inverse, index, out=g, mode="clip")
-        np.take(curve.f, index, out=fy, mode="clip")
+            curve, index = _curve_by_root(self.bits_out), room.index
+            luminance = room.Y
+            _luminance(codes, room.Y, room.t)
+            np.multiply(room.Y, np.float32(white), out=room.t)
+            np.copyto(room.index, np.sqrt(room.t, out=room.t), casting="unsafe")
+        _look_up(curve.f, index, room.f)
+        _look_up(curve.inverse, index, room.g)
 
-        for i, plane in enumerate((x, z)):
-            _grow(fy, ends[0][4 * i :], ends[1][4 * i :], down, plane, spare)
-            if self._tone is not None:
-                _add_tone(plane, self._tone[i], fy)
-            np.add(plane, fy, out=plane)
-            _curve_inverse(plane, t, spare)
-            np.subtract(plane, g, out=plane)
+        np.multiply(growth, down, out=room.coefficients)
+        np.add(room.coefficients, first, out=room.coefficients)
+        np.multiply(room.slope, room.f[:, None], out=room.xz)
+        np.add(room.xz, room.intercept, out=room.xz)
+        np.maximum(room.xz, room.low, out=room.xz)
+        np.minimum(room.xz, room.high, out=room.xz)
+        if self._tone is not None:
+            for i in (0, 1):
+                _add_tone(room.xz[:, i], self._tone[i], room.f)
+        np.add(room.xz, room.f[:, None], out=room.xz)
+        _curve_inverse(room.xz, room.slope, room.intercept)
+        np.subtract(room.xz, room.g[:, None], out=room.xz)
 
-        rgb = red, green, blue
-        for plane, (of_x, of_z) in zip(rgb, XZ_TO_RGB, strict=True):
-            np.multiply(x, of_x, out=plane)
-            np.multiply(z, of_z, out=spare)
-            np.add(plane, spare, out=plane)
-        _shrink(rgb, luminance, t, spare)
-        np.multiply(t, np.float32(white), out=t)
-        np.multiply(luminance, np.float32(white * (1 + HAIR)), out=g)
-        for i, plane in enumerate(rgb):
-            np.multiply(plane, t, out=plane)
-            np.add(plane, g, out=plane)
-            np.copyto(indices[..., i], np.sqrt(plane, out=plane), casting="unsafe")
-        out[...] = np.take(_encoded(self.bits_out), indices, mode="clip")
+        np.multiply(room.xz[:, :1], X_TO_RGB, out=room.rgb)
+        np.multiply(room.xz[:, 1:], Z_TO_RGB, out=room.spare)
+        np.add(room.rgb, room.spare, out=room.rgb)
+        _shrink(room.rgb, luminance, room.t, room.f)
+        np.multiply(room.t, np.float32(white), out=room.t)
+        np.multiply(luminance, np.float32(white * (1 + HAIR)), out=room.f)
+        np.multiply(room.rgb, room.t[:, None], out=room.rgb)
+        np.add(room.rgb, room.f[:, None], out=room.rgb)
+        np.sqrt(room.rgb, out=room.rgb)
+        for i in range(3):
+            np.copyto(room.roots[..., i], room.rgb[:, i], casting="unsafe")
+        if out.flags.c_contiguous:
+            _look_up(_encoded(self.bits_out), room.roots, out)
+        else:
+            out[...] = _encoded(self.bits_out)[room.roots]
 
-    def _room(self, shape: tuple[int, ...]) -> tuple[Plane, NDArray[np.intp]]:
-        """Ten planes and three of indices for a tile, this thread's own, kept between calls."""
-        if not hasattr(self._scratch, "planes"):
-            self._scratch.planes = np.empty((10, TILE), np.float32)
-            self._scratch.indices = np.empty(3 * TILE, np.intp)
-        n = shape[0] * shape[1]
-        planes, indices = self._scratch.planes, self._scratch.indices
-        return planes[:, :n].reshape(10, *shape), indices[: 3 * n].reshape(*shape, 3)
+    def _room(self, r: int, c: int) -> "_Room":
+        own = self._own
+        if (r, c) not in own.rooms:
+            own.rooms[r, c] = _Room.within(own.floats, own.indices, r, c)
+        return own.rooms[r, c]
 
     def _grown_rows(self, y: int) -> tuple[Plane, Plane]:
-        """Coefficients grown to full width for the small row above y, and the way to the next."""
-        above, below = int(self._above[y]), int(self._below[y])
-        if getattr(self._scratch, "above", None) != above:
-            first, second = (
-                small[:, self._left] + self._across * (small[:, self._right] - small[:, self._left])
-                for small in (self._coefficients[above], self._coefficients[below])
-            )
-            self._scratch.above, self._scratch.rows = above, (first, second - first)
-        return self._scratch.rows
+        """Coefficients (8, width) of the small row above y, and what they grow by to the next."""
+        above = int(self._above[y])
+        if self._own.above != above:
+            first, second = self._grown_row(above), self._grown_row(int(self._below[y]))
+            self._own.above, self._own.rows = above, (first, second - first)
+        return self._own.rows
+
+    def _grown_row(self, y: int) -> Plane:
+        small = self._coefficients[y]
+        row = np.repeat(np.diff(small, append=small[:, -1:]), self._repeats, axis=1)
+        row *= self._across
+        row += np.repeat(small, self._repeats, axis=1)
+        return row
 
     def _measure(self, codes: Codes, out: Codes, y0: int) -> None:
         for y in range(y0, y0 + len(out)):
@@ -182,19 +192,63 @@ class Tinter:
                 self._measured[y] = float(error.mean()), float(error.max())
 
 
-def _grow(fy: Plane, first: Plane, growth: Plane, down: Plane, delta: Plane, spare: Plane) -> None:
-    """delta = slope * fy + intercept within low..high, each of the four `first + down * growth`."""
-    np.multiply(growth[0], down, out=delta)
-    np.add(delta, first[0], out=delta)
-    np.multiply(delta, fy, out=delta)
-    for i, combine in ((1, np.add), (2, np.maximum), (3, np.minimum)):
-        np.multiply(growth[i], down, out=spare)
-        np.add(spare, first[i], out=spare)
-        combine(delta, spare, out=delta)
+class _Own(threading.local):
+    """What each thread keeps between tiles and calls."""
+
+    rows: tuple[Plane, Plane]
+    above: int | None = None
+
+    def __init__(self) -> None:
+        self.floats = np.empty(14 * TILE, np.float32)
+        self.indices = np.empty(3 * TILE, np.intp)
+        self.rooms: dict[tuple[int, int], _Room] = {}
 
 
-def _add_tone(delta: Plane, tone: Floats, fy: Plane) -> None:
-    np.add(delta, np.interp(fy, TONE_STEPS, tone), out=delta, casting="same_kind")
+@dataclass(frozen=True)
+class _Room:
+    """Views for a tile of (r, c) pixels; what is needed at different times shares a place."""
+
+    f: Plane
+    g: Plane
+    Y: Plane
+    t: Plane
+    xz: Plane  # (r, 2, c)
+    coefficients: Plane  # (r, 8, c)
+    slope: Plane  # (r, 2, c) of them, like the next three
+    intercept: Plane
+    low: Plane
+    high: Plane
+    rgb: Plane  # (r, 3, c)
+    spare: Plane  # (r, 3, c)
+    index: NDArray[np.intp]
+    roots: NDArray[np.intp]  # (r, c, 3)
+
+    @classmethod
+    def within(cls, floats: Plane, indices: NDArray[np.intp], r: int, c: int) -> "_Room":
+        n = r * c
+        coefficients = floats[6 * n : 14 * n].reshape(r, 8, c)
+        return cls(
+            *floats[: 4 * n].reshape(4, r, c),
+            xz=floats[4 * n : 6 * n].reshape(r, 2, c),
+            coefficients=coefficients,
+            slope=coefficients[:, 0:2],
+            intercept=coefficients[:, 2:4],
+            low=coefficients[:, 4:6],
+            high=coefficients[:, 6:8],
+            rgb=coefficients[:, 0:3],
+            spare=coefficients[:, 3:6],
+            index=indices[:n].reshape(r, c),
+            roots=indices[: 3 * n].reshape(r, c, 3),
+        )
+
+
+def _look_up(table: NDArray[Any], index: NDArray[Any], out: NDArray[Any]) -> None:
+    # No index is out of range, but only the modes that expect it write straight into out.
+    np.take(table, index, out=out, mode="wrap")
+
+
+def _add_tone(delta: Plane, tone: Floats, f: Plane) -> None:
+    np.add(delta, np.interp(f, TONE_STEPS, tone), out=delta, casting="same_kind")
 
 
 def _curve_inverse(f: Plane, m: Plane, spare: Plane) -> None:
@@ -210,35 +264,32 @@ def _curve_inverse(f: Plane, m: Plane, spare: Plane) -> None:
     np.add(f, spare, out=f)
 
 
-def _shrink(rgb: tuple[Plane, Plane, Plane], Y: Plane, t: Plane, spare: Plane) -> None:
-    """t = the largest up to 1 with 0 <= Y + t * rgb <= 1, for rgb without luminance.
+def _shrink(rgb: Plane, Y: Plane, t: Plane, spare: Plane) -> None:
+    """t = the largest up to 1 with 0 <= Y + t * rgb <= 1, for rgb (r, 3, c) without luminance.
 
     Without chroma this divides by zero: x / 0 is no limit, nor is 0 / 0 in black and in white,
     which fmin ignores.
     """
-    red, green, blue = rgb
-    np.maximum(red, green, out=spare)
-    np.maximum(spare, blue, out=spare)
-    np.subtract(1, Y, out=t)
+    np.max(rgb, axis=1, out=spare)
+    np.subtract(ONE, Y, out=t)
     np.divide(t, spare, out=t)
-    np.minimum(red, green, out=spare)
-    np.minimum(spare, blue, out=spare)
-    np.subtract(0, spare, out=spare)  # not negated: that would make -0, and -inf of x / -0
+    np.min(rgb, axis=1, out=spare)
+    np.subtract(ZERO, spare, out=spare)  # not negated: x / -0 would be -inf
     np.divide(Y, spare, out=spare)
     np.fmin(t, spare, out=t)
-    np.fmin(t, 1, out=t)
+    np.minimum(t, ONE, out=t)
 
 
 def _luminance(codes: Codes, Y: Plane, spare: Plane) -> None:
     Y.fill(0)
     for i, shares in enumerate(_shares(8 * codes.itemsize)):
-        np.take(shares, codes[..., i], out=spare, mode="clip")
+        _look_up(shares, codes[..., i], spare)
         np.add(Y, spare, out=Y)
-    np.minimum(Y, 1, out=Y)
+    np.minimum(Y, ONE, out=Y)
 
 
 def _coefficients(chroma: Chroma) -> Plane:
-    """(h, 8, w): slope, intercept, low, high of X's and of Z's distance from fy.
+    """(h, 8, w): slopes, intercepts, lower and upper bounds of fx - fy and fz - fy.
 
     Lab's a* = 500 (fx - fy), b* = 200 (fy - fz), L* = 116 fy - 16.
     """
@@ -248,9 +299,10 @@ def _coefficients(chroma: Chroma) -> Plane:
     slope, intercept, low, high = (np.clip(m, -UTMOST, UTMOST).astype(np.float64) for m in sets)
     intercept = intercept - 16 * slope
     slope = 116 * slope
-    x = [m[..., 0] / 500 for m in (slope, intercept, low, high)]
-    z = [m[..., 1] / -200 for m in (slope, intercept, high, low)]
-    return np.stack([*x, *z], axis=1).astype(np.float32)
+    pairs = (slope, slope), (intercept, intercept), (low, high), (high, low)
+    return np.stack(
+        [plane for x, z in pairs for plane in (x[..., 0] / 500, z[..., 1] / -200)], axis=1
+    ).astype(np.float32)
 
 
 def _lightness(codes: Codes) -> Floats:
