@@ -1,0 +1,1 @@
+"""Judging models: metrics over sets of pictures, beside what any model must beat."""

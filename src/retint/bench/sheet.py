@@ -1,0 +1,86 @@
+"""Contact sheets: pictures side by side, their names below, as many pages as it takes."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyvips
+
+from retint import color
+from retint.bench.evaluate import coloured, guess
+from retint.color import Floats
+from retint.colorizer import Colorizer
+from retint.errors import OutputError
+from retint.photo import Photo
+
+CELL = 300, 240  # pixels: the room of one picture
+CAPTION = 22
+GAP = 6
+COLUMNS = 6
+ROWS = 6
+
+_vips: Any = pyvips  # it has no types
+
+
+def write_sheets(
+    photos: Iterable[Photo], models: dict[str, Colorizer], target: Path, *, truth: bool
+) -> list[Path]:
+    """Write each photograph as original (with truth), grey and coloured by each model.
+
+    target: .jpg or .png; further pages become NAME-2, NAME-3, ... Returns the pages' paths. Raises
+    InputError for a photograph that cannot be read, OutputError where a page cannot be written.
+    """
+    groups = [_group(photo, models, truth) for photo in photos]
+    across = max(1, COLUMNS // (1 + truth + len(models)))
+    per_page = across * ROWS
+    pages: list[Path] = []
+    for start in range(0, len(groups), per_page):
+        number = start // per_page + 1
+        name = target.name if number == 1 else f"{target.stem}-{number}{target.suffix}"
+        page = _vips.Image.arrayjoin(
+            groups[start : start + per_page], across=across, shim=2 * GAP, background=255
+        )
+        page = page.embed(GAP, GAP, page.width + 2 * GAP, page.height + 2 * GAP, extend="white")
+        pages.append(target.with_name(name))
+        try:
+            page.write_to_file(str(pages[-1]), **_saving(target))
+        except _vips.Error as error:
+            raise OutputError(f"{pages[-1]}: cannot be written: {error}") from error
+    return pages
+
+
+def _saving(target: Path) -> dict[str, Any]:
+    return {"Q": 90} if target.suffix.lower() in (".jpg", ".jpeg") else {}
+
+
+def _group(photo: Photo, models: dict[str, Colorizer], truth: bool) -> Any:
+    """One photograph's cells in a row, each with its caption."""
+    upright = (photo.width, photo.height) if photo.orientation < 5 else (photo.height, photo.width)
+    scale = min(CELL[0] / upright[0], CELL[1] / upright[1])
+    lab = photo.thumbnail_lab(max(1, int(max(upright) * scale)))
+    L = lab[..., 0]
+    title = photo.path.name if photo.path else photo.name
+    cells = [(title, color.lab_to_srgb(lab))] if truth else []
+    grey = color.lab_to_srgb(lab * np.array((1, 0, 0), np.float32))
+    cells.append(("" if truth else title, grey))
+    cells += [(name, coloured(L, guess(model, photo))) for name, model in models.items()]
+    return _vips.Image.arrayjoin(
+        [_cell(*cell) for cell in cells], across=len(cells), shim=GAP, background=255
+    )
+
+
+def _cell(caption: str, rgb: Floats) -> Any:
+    """A picture in the middle of its cell, the caption below."""
+    image = _vips.Image.new_from_array(np.rint(rgb * 255).astype(np.uint8))
+    image = image.copy(interpretation="srgb").gravity("centre", *CELL, extend="white")
+    image = image.embed(0, 0, CELL[0], CELL[1] + CAPTION, extend="white")
+    if not caption:
+        return image
+    text = _vips.Image.text(_escaped(caption), font="sans 9", dpi=96)
+    text = text.crop(0, 0, min(text.width, CELL[0]), min(text.height, CAPTION)).invert()
+    return image.insert(text.bandjoin([text, text]), 0, CELL[1] + 2)
+
+
+def _escaped(caption: str) -> str:
+    return caption.replace("&", "&amp;").replace("<", "&lt;")  # captions are Pango markup
