@@ -243,7 +243,7 @@ def _with_raw_profile(found: Metadata, data: bytes, *, compressed: bool) -> Meta
     if compressed:
         text = inflated(text[1:])
     kind = name[len(b"raw profile type ") :].lower()
-    match = re.match(rb"\s*\w+\s+\d+\s+", text)
+    match = re.match(rb"\s*[^\n]*\n\s*\d+\s+", text)
     try:
         raw = binascii.unhexlify(re.sub(rb"\s", b"", text[match.end() :])) if match else b""
     except binascii.Error:
