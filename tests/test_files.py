@@ -251,7 +251,7 @@ def test_what_cannot_be_meant_is_refused(
     if "colours_from" in about:
         keywords["colours_from"] = scans / about["colours_from"]
     with pytest.raises(OptionsError):
-        walk([scans], out and tmp_path / out, **keywords)
+        walk([scans], tmp_path / out if out else None, **keywords)
 
 
 # One job
