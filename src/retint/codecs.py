@@ -204,6 +204,11 @@ class PnmHeader:
         """Bits per sample: 1, 8 or 16."""
         return 1 if self.kind in "14" else 8 if self.top < 256 else 16
 
+    @property
+    def whole(self) -> int:
+        """What `top` becomes: the largest code of as many bits."""
+        return 2**self.bits - 1
+
 
 def pnm_header(file: BinaryIO) -> PnmHeader:
     """Parse a PNM header (netpbm's pbm(5), pgm(5), ppm(5)); ValueError when it is damaged."""
@@ -225,44 +230,47 @@ def pnm_header(file: BinaryIO) -> PnmHeader:
 
 
 def _decode_pnm(data: Bytes, max_pixels: int) -> Decoded:
-    file = data.open()
-    try:
-        header = pnm_header(file)
-    except ValueError as error:
-        raise InputError(f"{data.name}: {error}") from error
-    width, height, bands, bits = header.width, header.height, header.bands, header.bits
-    row_bytes = (width * bands * bits + 7) // 8
-    whole = {1: 1, 8: 255, 16: 65535}[bits]
-    if header.kind in "456":
-        held = file.seek(0, 2) - header.offset
-        if held < row_bytes * height:
-            raise InputError(f"{data.name}: ends early ({held} of {row_bytes * height} bytes)")
-        tiff = raw_tiff(width, height, bands, bits, rows=rows_per_block(width), order=">",
-                        white_is_zero=bits == 1)  # fmt: skip
-        source = FileSource(tiff, file, header.offset, row_bytes * height)
-        image: Any = source.image()
-        if header.top != whole:
-            image = (image * (whole / header.top)).rint().cast(image.format)
-        return Decoded(image, source)
-    # plain text is for small pictures; it is read whole
-    _check_size(data, width, height, max_pixels)
-    file.seek(header.offset)
-    text = re.sub(rb"#[^\n\r]*", b"", file.read())
-    if bits == 1:
-        digits = re.sub(rb"[^01]", b"", text)
-        values = 255 * (1 - (np.frombuffer(digits, np.uint8) - 48))
-        kind = np.uint8
-    else:
+    with data.open() as file:
         try:
-            values = np.array(text.split(), dtype=np.int64)
-        except (ValueError, OverflowError) as error:
-            raise InputError(f"{data.name}: its pixels are not numbers") from error
-        values = np.rint(np.clip(values, 0, header.top) * (whole / header.top))
-        kind = np.uint8 if bits == 8 else np.uint16
-    if values.size < width * height * bands:
-        raise InputError(f"{data.name}: ends early")
-    array = values[: width * height * bands].astype(kind).reshape(height, width, bands)
-    return Decoded(_from_array(array))
+            header = pnm_header(file)
+        except ValueError as error:
+            raise InputError(f"{data.name}: {error}") from error
+        if header.kind in "123":
+            _check_size(data, header.width, header.height, max_pixels)
+            file.seek(header.offset)
+            return Decoded(_from_array(_plain_pnm(data, header, file.read())))
+        size = file.seek(0, 2) - header.offset
+    width, height, bands, bits = header.width, header.height, header.bands, header.bits
+    wanted = (width * bands * bits + 7) // 8 * height
+    if size < wanted:
+        raise InputError(f"{data.name}: ends early ({size} of {wanted} bytes)")
+    tiff = raw_tiff(
+        width, height, bands, bits, rows=rows_per_block(width), order=">", white_is_zero=bits == 1
+    )
+    source = FileSource(tiff, data.open(), header.offset, wanted)
+    image: Any = source.image()
+    if header.top != header.whole:
+        image = (image * (header.whole / header.top)).rint().cast(image.format)
+    return Decoded(image, source)
+
+
+def _plain_pnm(data: Bytes, header: PnmHeader, text: bytes) -> Any:
+    """Pixels written as text (P1, P2, P3): for small pictures, read whole."""
+    text = re.sub(rb"#[^\n\r]*", b"", text)
+    try:
+        if header.bits == 1:
+            digits = np.frombuffer(re.sub(rb"\s", b"", text), np.uint8)
+            values = 255.0 * (digits == ord("0"))
+        else:
+            levels = np.array(text.split(), np.float64)
+            values = np.rint(np.clip(levels, 0, header.top) * (header.whole / header.top))
+    except ValueError as error:
+        raise InputError(f"{data.name}: its pixels are not numbers") from error
+    shape = header.height, header.width, header.bands
+    if values.size < np.prod(shape) or not np.isfinite(values).all():
+        raise InputError(f"{data.name}: ends early, or its pixels are not numbers")
+    kind = np.uint16 if header.bits == 16 else np.uint8
+    return values[: int(np.prod(shape))].astype(kind).reshape(shape)
 
 
 def _check_size(data: Bytes, width: int, height: int, max_pixels: int) -> None:

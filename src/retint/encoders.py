@@ -15,10 +15,7 @@ CLASSIC_LIMIT = 3_500_000_000
 """Bytes of pixels from which a TIFF is written as BigTIFF."""
 
 # TIFF compression tags and libvips' names; what is not here is written with deflate
-_COMPRESSIONS = {
-    1: "none", 5: "lzw", 7: "jpeg", 8: "deflate", 32773: "packbits", 32946: "deflate",
-    50000: "zstd",
-}  # fmt: skip
+_COMPRESSIONS = {1: "none", 5: "lzw", 7: "jpeg", 8: "deflate", 32773: "packbits"}
 
 Edit = Callable[[bytes], bytes]
 
@@ -86,7 +83,7 @@ def _tiff_options(
 ) -> dict[str, Any]:
     compression = _compression(page, bits)
     options: dict[str, Any] = {"compression": compression, "bigtiff": big}
-    if compression in ("deflate", "lzw", "zstd"):
+    if compression in ("deflate", "lzw"):
         # without a predictor continuous tone hardly shrinks
         options["predictor"] = "horizontal"
     if compression == "jpeg":

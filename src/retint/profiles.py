@@ -5,11 +5,14 @@ by libvips' generic press profile.
 """
 
 import itertools
+import struct
 from typing import Any
 
 import numpy as np
 import pyvips
+from numpy.typing import NDArray
 
+from retint import color
 from retint.errors import InputError
 from retint.stream import reason
 
@@ -78,7 +81,7 @@ def has(image: Any, field: str) -> bool:
 def _applied(image: Any, profile: bytes, colours: int, deep: bool) -> tuple[Any, tuple[str, ...]]:
     bands = _SPACES.get(profile[16:20], 0)
     if bands == colours == 1:
-        codes = _ramp(profile, "b-w")
+        codes = _grey_codes(profile)
         if np.abs(codes.astype(np.int64) - np.arange(65536)).max() <= 257:
             return image, ()
         return _looked_up(image, codes, deep), ()
@@ -95,6 +98,53 @@ def _transformed(image: Any, profile: bytes) -> Any:
     image = image.copy(interpretation="rgb16" if str(image.format) == "ushort" else "srgb")
     image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     return image.icc_transform("srgb", embedded=True, intent=INTENT, depth=16)
+
+
+def _grey_codes(profile: bytes) -> Any:
+    """sRGB codes (65536,) of all 16-bit greys under a grey profile."""
+    levels = np.linspace(0, 1, 65536)
+    linear = grey_curve(profile, levels) if profile[20:24] == b"XYZ " else None
+    if linear is None:
+        return _ramp(profile, "b-w")
+    return np.rint(color.linear_to_srgb(np.clip(linear, 0, 1)) * 65535).astype(np.uint16)
+
+
+def grey_curve(profile: bytes, levels: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Linear light of grey levels 0..1 by a profile's kTRC (ICC.1:2022, 10.6, 10.18); else None.
+
+    Done here since Little CMS samples a grey profile so coarsely that the darks move by L* 4.
+    """
+    try:
+        (count,) = struct.unpack_from(">I", profile, 128)
+        for i in range(min(count, 100)):
+            name, at, size = struct.unpack_from(">4sII", profile, 132 + 12 * i)
+            if name == b"kTRC":
+                return _curve(profile[at : at + size], levels)
+    except struct.error:
+        return None
+    return None
+
+
+def _curve(data: bytes, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    if data[:4] == b"curv":
+        (count,) = struct.unpack_from(">I", data, 8)
+        values = np.frombuffer(data, ">u2", min(count, (len(data) - 12) // 2), 12)
+        if count == 0:
+            return x
+        if count == 1:
+            return x ** (values[0] / 256)
+        return np.interp(x, np.linspace(0, 1, len(values)), values / 65535)
+    if data[:4] != b"para":
+        return None
+    (kind,) = struct.unpack_from(">H", data, 8)
+    if kind > 4:
+        return None
+    values = np.array(struct.unpack_from(f">{(1, 3, 4, 5, 7)[kind]}i", data, 12)) / 65536
+    g, a, b, c, d, e, f = (*values, *(1, 1, 0, 0, 0, 0, 0)[len(values) :])
+    if kind in (1, 2):  # c is added, and the curve begins where a x + b does
+        d, e, f, c = -b / a if a else 0.0, (c if kind == 2 else 0.0), (c if kind == 2 else 0.0), 0.0
+    with np.errstate(invalid="ignore"):
+        return np.where(x >= d, np.maximum(a * x + b, 0) ** g + e, c * x + f)
 
 
 def _ramp(profile: bytes, space: str) -> Any:

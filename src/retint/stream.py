@@ -6,6 +6,7 @@ libvips pulls pixels from a source; ours is an uncompressed TIFF that exists onl
 import queue
 import struct
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Generic, TypeVar
 
@@ -181,10 +182,14 @@ class RowSource:
 
 
 class FileSource:
-    """Raw pixels inside a file (a PNM), shown to libvips as the TIFF that `header` describes."""
+    """Raw pixels inside a file (a PNM), shown to libvips as the TIFF that `header` describes.
+
+    The file is closed with it.
+    """
 
     def __init__(self, header: bytes, file: BinaryIO, offset: int, size: int) -> None:
         self._header, self._file, self._offset = header, file, offset
+        weakref.finalize(self, file.close)
         self._size, self._position = len(header) + size, 0
         self._source: Any = pyvips.SourceCustom()
         self._source.on_read(self._read)
