@@ -75,7 +75,8 @@ class Card:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for TOML or JSON; `from_dict` reads them back."""
         values = asdict(self)
-        return {**values, "paper": list(self.paper)} | values.pop("extra")
+        extra = values.pop("extra")
+        return {**values, "paper": list(self.paper), **extra}
 
     @property
     def multiple_of(self) -> int:

@@ -45,13 +45,14 @@ def delta_e2000(lab: ArrayLike, truth: ArrayLike) -> Floats:
     boost = 1.5 - 0.5 * _seventh_power_share((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2)
     a1, a2 = a1 * boost, a2 * boost
     C1, C2 = np.hypot(a1, b1), np.hypot(a2, b2)
-    h1: NDArray[Any] = np.arctan2(b1, a1)
-    h2: NDArray[Any] = np.arctan2(b2, a2)
+    h1: NDArray[Any] = np.mod(np.arctan2(b1, a1), 2 * np.pi)
+    h2: NDArray[Any] = np.mod(np.arctan2(b2, a2), 2 * np.pi)
 
-    # A hue where there is no chroma is arctan2(0, 0) = 0 and weighs nothing in dH; for the mean
-    # hue the paper adds it to the other one.
+    # From hue to hue the shorter way round; opposite hues, up to rounding, are left as they are.
     turn: NDArray[Any] = h2 - h1
-    turn = turn - 2 * np.pi * ((turn > np.pi).astype(turn.dtype) - (turn < -np.pi))
+    half = np.pi * (1 + 4 * float(np.finfo(turn.dtype).eps))
+    turn = turn - 2 * np.pi * ((turn > half).astype(turn.dtype) - (turn < -half))
+    # Without chroma the hue is arctan2(0, 0) = 0, and the mean hue is that of the other colour.
     neutral: NDArray[Any] = C1 * C2 == 0
     mean_hue: NDArray[Any] = np.where(neutral, h1 + h2, h1 + turn / 2)
     dL, dC, dH = L2 - L1, C2 - C1, 2 * np.sqrt(C1 * C2) * np.sin(turn / 2)
