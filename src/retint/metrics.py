@@ -40,13 +40,12 @@ def delta_e2000(lab: ArrayLike, truth: ArrayLike) -> Floats:
     lab and truth (..., 3) broadcast against each other; the result is (...). Symmetric.
     Follows Sharma, Wu & Dalal, "The CIEDE2000 color-difference formula", 2005.
     """
-    L1, a1, b1 = np.moveaxis(_floats(lab), -1, 0)
-    L2, a2, b2 = np.moveaxis(_floats(truth), -1, 0)
+    L1, a1, b1 = np.ascontiguousarray(np.moveaxis(_floats(lab), -1, 0))
+    L2, a2, b2 = np.ascontiguousarray(np.moveaxis(_floats(truth), -1, 0))
     boost = 1.5 - 0.5 * _seventh_power_share((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2)
     a1, a2 = a1 * boost, a2 * boost
     C1, C2 = np.hypot(a1, b1), np.hypot(a2, b2)
-    h1: NDArray[Any] = np.mod(np.arctan2(b1, a1), 2 * np.pi)
-    h2: NDArray[Any] = np.mod(np.arctan2(b2, a2), 2 * np.pi)
+    h1, h2 = _positive(np.arctan2(b1, a1)), _positive(np.arctan2(b2, a2))
 
     # From hue to hue the shorter way round; opposite hues, up to rounding, are left as they are.
     turn: NDArray[Any] = h2 - h1
@@ -69,7 +68,8 @@ def delta_e2000(lab: ArrayLike, truth: ArrayLike) -> Floats:
     SL = 1 + 0.015 * offset / np.sqrt(20 + offset)
     SC = 1 + 0.045 * C
     SH = 1 + 0.015 * C * T
-    degrees = np.mod(np.rad2deg(mean_hue), 360)
+    degrees = np.rad2deg(_positive(mean_hue))
+    degrees = degrees - 360 * (degrees > 360).astype(degrees.dtype)
     rotation = -2 * np.sin(np.deg2rad(60 * np.exp(-np.square((degrees - 275) / 25))))
     RT = rotation * _seventh_power_share(C)
     dL, dC, dH = dL / SL, dC / SC, dH / SH
@@ -174,6 +174,11 @@ def class_weights(histogram: ArrayLike) -> NDArray[np.float64]:
 def _psnr(picture: ArrayLike, truth: ArrayLike, peak: float) -> float:
     error = float(np.mean(np.square(_floats(picture) - _floats(truth)), dtype=np.float64))
     return float("inf") if error == 0 else 10 * float(np.log10(peak * peak / error))
+
+
+def _positive(angle: Floats) -> NDArray[Any]:
+    """The same direction, a turn further where it is negative."""
+    return angle + 2 * np.pi * (angle < 0).astype(angle.dtype)
 
 
 def _seventh_power_share(C: Floats) -> Floats:
