@@ -10,8 +10,11 @@ Tone = Literal["grey", "toned", "colour"]
 GREY_CHROMA = 4.0
 """Chroma (Lab units) below which a pixel may be a grey one seen through JPEG's noise."""
 
-FAR = 9.0
+FAR = 7.2
 """Distance in the ab plane (Lab units) from the tone's curve beyond which a colour is its own."""
+
+OPPOSITE = 8.0
+"""Chroma (Lab units) of the hue opposite to the tone's that no fading makes."""
 
 AREA = 0.004
 """Share of the picture that has to be far from the curve."""
@@ -21,7 +24,9 @@ def tone_of(lab: NDArray[np.floating[Any]]) -> Tone:
     """Tell the tone of a Lab picture (h, w, 3), L* 0..100.
 
     "toned" means that a* and b* are a smooth function of L*, and a slow one of the place (uneven
-    fading); "colour" that more than 0.4 % of the picture lies farther than 9 Lab units from it.
+    fading); "colour" that more than 0.4 % of the picture lies farther than 7.2 Lab units from it
+    (along the tone's own hue up to twice as far, since fading goes that way), or on the opposite
+    side of grey.
     """
     height, width = lab.shape[:2]
     L, ab = lab[..., 0].reshape(-1).astype(np.float64), lab[..., 1:].reshape(-1, 2)
@@ -31,21 +36,21 @@ def tone_of(lab: NDArray[np.floating[Any]]) -> Tone:
     x, y, level = x.reshape(-1), y.reshape(-1), L / 50 - 1
     powers = [level**n for n in range(5)]
     terms = np.stack([*powers, x, y, x * x, y * y, x * y, x * level, y * level])
-    weights = np.ones(len(L))
-    tone = distance = np.zeros(0)
+    some, seen = terms[:, ::4], ab[::4]  # enough of them for twelve terms
+    weights = np.ones(len(seen))
+    fit = np.zeros((len(terms), 2))
     for _ in range(6):  # reweighted: real colour must not bend the curve toward itself
-        weighted = terms * weights
-        fit = np.linalg.solve(weighted @ terms.T + 1e-6 * np.eye(len(terms)), weighted @ ab)
-        tone = terms.T @ fit
-        distance = np.linalg.norm(ab - tone, axis=1)
-        weights = 1 / (1 + (distance / 4) ** 2)
-    # fading takes the tone's own colour away here and there: along its hue more is allowed
-    mean = np.average(tone, axis=0, weights=weights)
+        weighted = some * weights
+        fit = np.linalg.solve(weighted @ some.T + 1e-6 * np.eye(len(terms)), weighted @ seen)
+        weights = 1 / (1 + (np.linalg.norm(seen - some.T @ fit, axis=1) / 4) ** 2)
+    tone = terms.T @ fit
+    mean = np.average(tone[::4], axis=0, weights=weights)
     strength = float(np.linalg.norm(mean))
     hue = mean / max(strength, 1e-6)
     along = (ab - tone) @ hue / (1 + min(strength, 10) / 10)
     across = (ab - tone) @ np.array([-hue[1], hue[0]])
-    return "colour" if np.mean(np.hypot(along, across) > FAR) > AREA else "toned"
+    far = (np.hypot(along, across) > FAR) | (ab @ hue < -OPPOSITE)
+    return "colour" if np.mean(far) > AREA else "toned"
 
 
 def tone_curve(lab: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
