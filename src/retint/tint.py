@@ -19,7 +19,7 @@ Plane: TypeAlias = NDArray[np.float32]
 
 # Pixels worked on at a time: few enough for their planes to stay in a core's second-level cache,
 # enough for the arithmetic to outweigh the calls.
-TILE = 16384
+TILE = 32768
 
 # Linear light is encoded through a table over its square root, which spends its steps as the eye
 # does. 2^17 of them keep a 16-bit code within 0.36 of its place before rounding: no grey moves.
@@ -29,7 +29,7 @@ ROOTS = {8: 1 << 14, 16: 1 << 17}
 HAIR = 1e-6
 
 # Far outside any colour, and small enough that its cube is a float32.
-UTMOST = 1e6
+HUGE = np.float32(1e6)
 
 KNEE = np.float32(color.LAB_KNEE)
 SLOPE = np.float32(color.LAB_SLOPE)
@@ -65,7 +65,8 @@ class Tinter:
         tone: Floats | None = None,
     ):
         self.bits_out = bits_out
-        self._coefficients = _coefficients(chroma)
+        self._coefficients = small = _coefficients(chroma)
+        self._slopes = np.diff(small, append=small[:, :, -1:])
         self._tone = None if tone is None else (tone[:, 0] / 500, tone[:, 1] / -200)
         h, w, _ = chroma.ab.shape
         left, _, self._across = bilinear_taps(w, width, 0, width)
@@ -123,50 +124,51 @@ class Tinter:
         room = self._room(codes.shape[0], codes.shape[1])
         white = ROOTS[self.bits_out] ** 2
         if codes.ndim == 2:
-            curve, index = _curve_by_code(8 * codes.itemsize), codes
-            luminance = room.g
+            curve, luminance = _curve_by_code(8 * codes.itemsize), room.g
+            np.copyto(room.index, codes)
         else:
-            curve, index = _curve_by_root(self.bits_out), room.index
-            luminance = room.Y
-            _luminance(codes, room.Y, room.t)
+            curve, luminance = _curve_by_root(self.bits_out), room.Y
+            _luminance(codes, room.index, room.Y, room.t)
             np.multiply(room.Y, np.float32(white), out=room.t)
             np.copyto(room.index, np.sqrt(room.t, out=room.t), casting="unsafe")
-        _look_up(curve.f, index, room.f)
-        _look_up(curve.inverse, index, room.g)
+        _look_up(curve.f, room.index, room.f)
+        _look_up(curve.inverse, room.index, room.g)
 
         np.multiply(growth, down, out=room.coefficients)
         np.add(room.coefficients, first, out=room.coefficients)
-        np.multiply(room.slope, room.f[:, None], out=room.xz)
-        np.add(room.xz, room.intercept, out=room.xz)
-        np.maximum(room.xz, room.low, out=room.xz)
-        np.minimum(room.xz, room.high, out=room.xz)
+        slope, intercept, low, high = (room.coefficients[:, i : i + 2] for i in (0, 2, 4, 6))
+        np.multiply(slope, room.f[:, None], out=room.xz)
+        np.add(room.xz, intercept, out=room.xz)
+        np.maximum(room.xz, low, out=room.xz)
+        np.minimum(room.xz, high, out=room.xz)
         if self._tone is not None:
             for i in (0, 1):
                 _add_tone(room.xz[:, i], self._tone[i], room.f)
         np.add(room.xz, room.f[:, None], out=room.xz)
-        _curve_inverse(room.xz, room.slope, room.intercept)
+        _curve_inverse(room.xz, *room.spare_2)
         np.subtract(room.xz, room.g[:, None], out=room.xz)
 
         np.multiply(room.xz[:, :1], X_TO_RGB, out=room.rgb)
-        np.multiply(room.xz[:, 1:], Z_TO_RGB, out=room.spare)
-        np.add(room.rgb, room.spare, out=room.rgb)
+        np.multiply(room.xz[:, 1:], Z_TO_RGB, out=room.spare_3)
+        np.add(room.rgb, room.spare_3, out=room.rgb)
         _shrink(room.rgb, luminance, room.t, room.f)
         np.multiply(room.t, np.float32(white), out=room.t)
         np.multiply(luminance, np.float32(white * (1 + HAIR)), out=room.f)
         np.multiply(room.rgb, room.t[:, None], out=room.rgb)
         np.add(room.rgb, room.f[:, None], out=room.rgb)
-        np.sqrt(room.rgb, out=room.rgb)
         for i in range(3):
-            np.copyto(room.roots[..., i], room.rgb[:, i], casting="unsafe")
+            np.sqrt(room.rgb[:, i], out=room.roots[..., i])
+        np.copyto(room.whole, room.roots, casting="unsafe")
+        np.copyto(room.indices, room.whole)  # by way of int32: processors convert those at once
         if out.flags.c_contiguous:
-            _look_up(_encoded(self.bits_out), room.roots, out)
+            _look_up(_encoded(self.bits_out), room.indices, out)
         else:
-            out[...] = _encoded(self.bits_out)[room.roots]
+            out[...] = _encoded(self.bits_out)[room.indices]
 
     def _room(self, r: int, c: int) -> "_Room":
         own = self._own
         if (r, c) not in own.rooms:
-            own.rooms[r, c] = _Room.within(own.floats, own.indices, r, c)
+            own.rooms[r, c] = _Room.within(own.floats, own.integers, r, c)
         return own.rooms[r, c]
 
     def _grown_rows(self, y: int) -> tuple[Plane, Plane]:
@@ -178,11 +180,9 @@ class Tinter:
         return self._own.rows
 
     def _grown_row(self, y: int) -> Plane:
-        small = self._coefficients[y]
-        row = np.repeat(np.diff(small, append=small[:, -1:]), self._repeats, axis=1)
-        row *= self._across
-        row += np.repeat(small, self._repeats, axis=1)
-        return row
+        row = np.repeat(self._slopes[y], self._repeats, axis=1)
+        np.multiply(row, self._across, out=row)
+        return np.add(row, np.repeat(self._coefficients[y], self._repeats, axis=1), out=row)
 
     def _measure(self, codes: Codes, out: Codes, y0: int) -> None:
         for y in range(y0, y0 + len(out)):
@@ -200,7 +200,7 @@ class _Own(threading.local):
 
     def __init__(self) -> None:
         self.floats = np.empty(14 * TILE, np.float32)
-        self.indices = np.empty(3 * TILE, np.intp)
+        self.integers = np.empty(3 * TILE, np.intp)
         self.rooms: dict[tuple[int, int], _Room] = {}
 
 
@@ -213,37 +213,36 @@ class _Room:
     Y: Plane
     t: Plane
     xz: Plane  # (r, 2, c)
-    coefficients: Plane  # (r, 8, c)
-    slope: Plane  # (r, 2, c) of them, like the next three
-    intercept: Plane
-    low: Plane
-    high: Plane
+    coefficients: Plane  # (r, 8, c), and when they have been used, in their place:
+    spare_2: tuple[Plane, Plane]  # (r, 2, c)
     rgb: Plane  # (r, 3, c)
-    spare: Plane  # (r, 3, c)
+    spare_3: Plane  # (r, 3, c)
+    roots: Plane  # (r, c, 3), where spare_3 was
+    whole: NDArray[np.int32]  # (r, c, 3), where rgb was
     index: NDArray[np.intp]
-    roots: NDArray[np.intp]  # (r, c, 3)
+    indices: NDArray[np.intp]  # (r, c, 3)
 
     @classmethod
-    def within(cls, floats: Plane, indices: NDArray[np.intp], r: int, c: int) -> "_Room":
+    def within(cls, floats: Plane, integers: NDArray[np.intp], r: int, c: int) -> "_Room":
         n = r * c
-        coefficients = floats[6 * n : 14 * n].reshape(r, 8, c)
+        place = floats[6 * n : 14 * n]
         return cls(
             *floats[: 4 * n].reshape(4, r, c),
             xz=floats[4 * n : 6 * n].reshape(r, 2, c),
-            coefficients=coefficients,
-            slope=coefficients[:, 0:2],
-            intercept=coefficients[:, 2:4],
-            low=coefficients[:, 4:6],
-            high=coefficients[:, 6:8],
-            rgb=coefficients[:, 0:3],
-            spare=coefficients[:, 3:6],
-            index=indices[:n].reshape(r, c),
-            roots=indices[: 3 * n].reshape(r, c, 3),
+            coefficients=place.reshape(r, 8, c),
+            spare_2=(place[: 2 * n].reshape(r, 2, c), place[2 * n : 4 * n].reshape(r, 2, c)),
+            rgb=place[: 3 * n].reshape(r, 3, c),
+            spare_3=place[3 * n : 6 * n].reshape(r, 3, c),
+            roots=place[3 * n : 6 * n].reshape(r, c, 3),
+            whole=place[: 3 * n].view(np.int32).reshape(r, c, 3),
+            index=integers[:n].reshape(r, c),
+            indices=integers[: 3 * n].reshape(r, c, 3),
         )
 
 
-def _look_up(table: NDArray[Any], index: NDArray[Any], out: NDArray[Any]) -> None:
-    # No index is out of range, but only the modes that expect it write straight into out.
+def _look_up(table: NDArray[Any], index: NDArray[np.intp], out: NDArray[Any]) -> None:
+    # No index is out of range, but only the modes that expect it write straight into out; and any
+    # other kind of integer would be copied.
     np.take(table, index, out=out, mode="wrap")
 
 
@@ -256,7 +255,7 @@ def _curve_inverse(f: Plane, m: Plane, spare: Plane) -> None:
 
     As m^3 + slope * (f - m) with m = max(f, knee).
     """
-    np.maximum(f, KNEE, out=m)
+    np.clip(f, KNEE, HUGE, out=m)  # faster than np.maximum of a plane and a number
     np.multiply(m, m, out=spare)
     np.subtract(spare, SLOPE, out=spare)
     np.multiply(spare, m, out=spare)
@@ -277,13 +276,14 @@ def _shrink(rgb: Plane, Y: Plane, t: Plane, spare: Plane) -> None:
     np.subtract(ZERO, spare, out=spare)  # not negated: x / -0 would be -inf
     np.divide(Y, spare, out=spare)
     np.fmin(t, spare, out=t)
-    np.minimum(t, ONE, out=t)
+    np.clip(t, ZERO, ONE, out=t)
 
 
-def _luminance(codes: Codes, Y: Plane, spare: Plane) -> None:
+def _luminance(codes: Codes, index: NDArray[np.intp], Y: Plane, spare: Plane) -> None:
     Y.fill(0)
     for i, shares in enumerate(_shares(8 * codes.itemsize)):
-        _look_up(shares, codes[..., i], spare)
+        np.copyto(index, codes[..., i])
+        _look_up(shares, index, spare)
         np.add(Y, spare, out=Y)
     np.minimum(Y, ONE, out=Y)
 
@@ -296,7 +296,7 @@ def _coefficients(chroma: Chroma) -> Plane:
     sets = (chroma.slope, chroma.intercept, chroma.low, chroma.high)
     if not all(np.isfinite(m).all() for m in sets):
         raise ModelError("the model gave colours that are not finite numbers")
-    slope, intercept, low, high = (np.clip(m, -UTMOST, UTMOST).astype(np.float64) for m in sets)
+    slope, intercept, low, high = (np.clip(m, -HUGE, HUGE).astype(np.float64) for m in sets)
     intercept = intercept - 16 * slope
     slope = 116 * slope
     pairs = (slope, slope), (intercept, intercept), (low, high), (high, low)
