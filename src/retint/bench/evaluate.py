@@ -25,6 +25,9 @@ SEED = 0
 PSNR_LIMIT = 100.0
 """What a picture without any error counts, in dB, so that a set has a mean."""
 
+COLOURLESS = 1.0
+"""Colourfulness below which a picture has none: that of rounding."""
+
 Kind: TypeAlias = Literal["grey", "mean colour", "shuffled", "model"]
 
 
@@ -126,7 +129,7 @@ def evaluate(
     paths, left_out, about = _survey(pictures(folder, limit), folder, progress)
     if not paths:
         raise InputError(f"{folder}: none of its {len(left_out)} pictures can be read")
-    if not any(about.colourfulness):
+    if max(about.colourfulness) < COLOURLESS:
         raise InputError(f"{folder}: its pictures have no colour to judge by")
     if mean_ab is None:
         mean_ab, mean_ab_of = about.mean_ab, "the set itself"
