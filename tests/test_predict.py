@@ -52,13 +52,14 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
         *,
         outputs: tuple[str, str] = ("ab", "confidence"),
         channels: int = 2,
+        scale: float = 1.0,
         size: tuple[int | str, int | str] = ("h", "w"),
     ) -> Path:
         rng = np.random.default_rng(0)
         weights = {
             "first": rng.normal(0, 0.02, (48, 1, 3, 3)),
             "second": rng.normal(0, 0.1, (48, 48, 3, 3)),
-            "to_ab": rng.normal(0, 1, (channels, 48, 1, 1)),
+            "to_ab": scale * rng.normal(0, 1, (channels, 48, 1, 1)),
             "to_confidence": rng.normal(0, 0.1, (1, 48, 1, 1)),
         }
         nodes = [
@@ -205,7 +206,7 @@ def test_colours_that_are_no_numbers_are_an_error(fake_model: OnnxPredictor, bad
 
 def test_a_network_that_overflows_is_an_error(make: Make):
     with pytest.raises(ModelError, match="no numbers"):
-        OnnxPredictor(make())(np.full((1, 1, 8, 8), 3e38, np.float32))
+        OnnxPredictor(make(scale=1000.0))(np.full((1, 1, 8, 8), 3e38, np.float32))
 
 
 def test_hints_are_refused_by_a_model_without_them(fake_model: OnnxPredictor):
