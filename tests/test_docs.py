@@ -9,12 +9,15 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 import retint
 from retint.cli import main
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+CLI = ROOT / "docs" / "cli.md"
+SECTION = re.MULTILINE | re.DOTALL
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -35,6 +38,29 @@ def commands() -> dict[str, click.Command]:
     return {name: command for name, command in found.items() if command is not None}
 
 
+def options_of(command: click.Command) -> set[str]:
+    """The long names of a command's options."""
+    opts = [opt for parameter in command.params for opt in parameter.opts]
+    return {opt for opt in opts if opt.startswith("--")}
+
+
+def help_of(name: str) -> str:
+    result = CliRunner().invoke(main, [name, "--help"], terminal_width=100, prog_name="retint")
+    assert result.exit_code == 0
+    return result.output
+
+
+def renew_help() -> None:
+    """Write what every command says of itself into docs/cli.md."""
+
+    def block(found: re.Match[str]) -> str:
+        return f"```text\n{help_of(found[1])}```"
+
+    old = CLI.read_text(encoding="utf-8")
+    new = re.sub(r"```text\nUsage: retint (\w+).*?```", block, old, flags=re.DOTALL)
+    CLI.write_text(new, encoding="utf-8")
+
+
 def test_the_command_line_has_its_commands():
     assert {"colorize", "demo", "doctor"} <= commands().keys()
 
@@ -46,9 +72,11 @@ def test_every_command_has_help_and_a_section(name: str):
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, f"retint {name} {parameter.opts[0]} has no help"
-    assert re.search(rf"^#+ .*\bretint {name}\b", headings(), re.MULTILINE), (
-        f"docs/ has no heading for `retint {name}`"
-    )
+    section = re.search(rf"^## retint {name}$(.*?)(?=^## |\Z)", CLI.read_text(), SECTION)
+    assert section is not None, f"docs/cli.md has no section `retint {name}`"
+    box = "\n".join(FENCE.findall(section[0])[-1])  # click's versions differ in line breaks
+    told = set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", box, re.MULTILINE))
+    assert told == options_of(command) | {"--help"}, "docs/cli.md is old: python tests/test_docs.py"
 
 
 @pytest.mark.parametrize("name", sorted(set(retint.__all__) - {"__version__"}))
@@ -135,3 +163,7 @@ def test_links_to_files_lead_somewhere(page: Path):
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+if __name__ == "__main__":
+    renew_help()
