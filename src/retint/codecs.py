@@ -369,5 +369,5 @@ def jpeg_quality(table: bytes, *, words: bool = False) -> int:
     values = np.frombuffer(table, ">u2" if words else np.uint8, 64).astype(np.float64)
     qualities = np.arange(1, 101)
     scales = np.where(qualities < 50, 5000 // qualities, 200 - 2 * qualities)
-    tables = np.clip((LUMINANCE_TABLE * scales[:, None] + 50) // 100, 1, None)
+    tables = np.clip((LUMINANCE_TABLE * scales[:, None] + 50) // 100, 1, 32767 if words else 255)
     return int(qualities[np.argmin(np.abs(tables - values).sum(axis=1))])

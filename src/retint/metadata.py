@@ -101,7 +101,8 @@ class Metadata:
 
 def described(page: tiff.Directory) -> tiff.Directory:
     """A page's tags without those about its pixels."""
-    fields = {t: f for t, f in page.fields.items() if t not in PIXEL_TAGS}
+    left = (*PIXEL_TAGS, *tiff.POINTERS)
+    fields = {t: f for t, f in page.fields.items() if t not in left}
     children = {t: c for t, c in page.children.items() if t != tiff.SUB_IFDS}
     return tiff.Directory(fields, children)
 

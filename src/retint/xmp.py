@@ -28,11 +28,14 @@ class XmpError(ValueError):
 
 def parse(packet: bytes) -> minidom.Document:
     """Parse a packet; raises XmpError. Document types are refused: entities can be bombs."""
-    text = packet.strip(b"\0 \t\r\n")
-    plain = text.replace(b"\0", b"")  # UTF-16 spelled out
-    if re.search(rb"<!\s*(DOCTYPE|ENTITY)", plain, re.IGNORECASE):
-        raise XmpError("declares entities")
     try:
+        if packet[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            packet = packet.decode("utf-16").encode()
+        elif packet[:2] in (b"<\0", b"\0<"):
+            packet = packet.decode("utf-16le" if packet[0] else "utf-16be").encode()
+        text = packet.strip(b"\0 \t\r\n")
+        if re.search(rb"<!\s*(DOCTYPE|ENTITY)", text, re.IGNORECASE):
+            raise XmpError("declares entities")
         document = minidom.parseString(text)
     except (ExpatError, ValueError, LookupError, AttributeError) as error:
         raise XmpError(str(error)) from error
