@@ -87,8 +87,8 @@ class Chroma:
         thumbnail of the photograph that is to receive them. Confidence is 1 everywhere.
         """
         h, w = L.shape
-        rows = _resampling(lab.shape[0], h)
-        columns = _resampling(lab.shape[1], w)
+        rows = triangle(lab.shape[0], h)
+        columns = triangle(lab.shape[1], w)
         ab = np.stack([rows @ lab[..., i] @ columns.T for i in (1, 2)], axis=-1)
         return cls.fit(ab, np.ones_like(L), L)
 
@@ -146,8 +146,11 @@ def bilinear_taps(
     return before, np.minimum(before + 1, small - 1), (centre - before).astype(np.float32)
 
 
-def _resampling(n: int, m: int) -> Floats:
-    """Weights (m, n) that bring n samples to m: bilinear up, a triangle of two steps down."""
+def triangle(n: int, m: int) -> Floats:
+    """Weights (m, n) that bring n samples to m: bilinear up, a triangle of two steps down.
+
+    Every row sums to 1; positions are pixel centres.
+    """
     step = max(n / m, 1.0)
     centre = (np.arange(m)[:, None] + 0.5) * (n / m) - 0.5
     weights = np.maximum(0.0, 1 - np.abs(np.arange(n) - centre) / step)

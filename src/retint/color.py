@@ -91,8 +91,10 @@ def shrink_to_gamut(rgb: ArrayLike) -> Floats:
     away = rgb - luminance[..., None]
     Y = np.clip(luminance, 0, 1)
     tiny = np.finfo(rgb.dtype).tiny
-    up = (1 - Y) / np.maximum(away.max(axis=-1), tiny)
-    down = Y / np.maximum(-away.min(axis=-1), tiny)
+    # pairwise: numpy's max over a last axis of three is thirty times slower
+    r, g, b = away[..., 0], away[..., 1], away[..., 2]
+    up = (1 - Y) / np.maximum(np.maximum(np.maximum(r, g), b), tiny)
+    down = Y / np.maximum(-np.minimum(np.minimum(r, g), b), tiny)
     t = np.minimum(1, np.minimum(up, down))
     return np.clip(Y[..., None] + t[..., None] * away, 0, 1)
 

@@ -13,6 +13,7 @@ import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
 from retint import hub
+from retint.chroma import triangle
 from retint.errors import DeviceError, ModelError, OptionsError
 from retint.hub import Card
 
@@ -166,16 +167,8 @@ def available_threads(root: Path = Path("/")) -> int:
 
 def resize(image: Array, height: int, width: int) -> Array:
     """Resize (..., h, w) linearly, averaging where it shrinks; a constant stays constant."""
-    rows, columns = _linear(image.shape[-2], height), _linear(image.shape[-1], width)
+    rows, columns = triangle(image.shape[-2], height), triangle(image.shape[-1], width)
     return (rows @ image @ columns.T).astype(np.float32)
-
-
-def _linear(size: int, new_size: int) -> Array:
-    """Weights (new_size, size) of a triangle filter, as wide as a pixel of the coarser side."""
-    ratio = size / new_size
-    centre = (np.arange(new_size)[:, None] + 0.5) * ratio - 0.5
-    weights: NDArray[Any] = np.maximum(0, 1 - np.abs(np.arange(size) - centre) / max(1.0, ratio))
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def _session(path: Path, device: str, threads: int) -> tuple[str, Any]:
