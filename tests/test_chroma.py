@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image, ImageOps
@@ -38,6 +38,7 @@ def fitted(lab: np.ndarray) -> Chroma:
 
 
 @given(sides, sides, st.integers(1, 40), st.integers(1, 40), seeds)
+@settings(deadline=None)
 def test_growing_stays_within_the_small_colours_range(h, w, height, width, seed):
     chroma = random_chroma(h, w, seed)
     L = np.random.default_rng(seed).uniform(0, 100, (height, width)).astype(np.float32)
@@ -49,6 +50,7 @@ def test_growing_stays_within_the_small_colours_range(h, w, height, width, seed)
 
 
 @given(sides, sides, seeds, st.floats(-200, 200, width=32), st.floats(-200, 200, width=32))
+@settings(deadline=None)
 def test_growing_keeps_constants_constant(h, w, seed, a, b):
     rng = np.random.default_rng(seed)
     ab = np.full((h, w, 2), (a, b), np.float32)
@@ -58,6 +60,7 @@ def test_growing_keeps_constants_constant(h, w, seed, a, b):
 
 
 @given(sides, sides, seeds)
+@settings(deadline=None)
 def test_the_small_colour_comes_back_at_its_own_size(h, w, seed):
     rng = np.random.default_rng(seed)
     L = rng.uniform(0, 100, (h, w)).astype(np.float32)

@@ -2,7 +2,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose
@@ -58,16 +58,19 @@ def test_lab_agrees_with_scikit_image():
 
 
 @given(colours)
+@settings(deadline=None)
 def test_lab_there_and_back(rgb):
     assert_allclose(color.lab_to_srgb(color.srgb_to_lab(rgb)), rgb, atol=1e-6)
 
 
 @given(colours)
+@settings(deadline=None)
 def test_xyz_there_and_back(rgb):
     assert_allclose(color.xyz_to_linear(color.linear_to_xyz(rgb)), rgb, atol=1e-12)
 
 
 @given(unit)
+@settings(deadline=None)
 def test_curves_there_and_back(v):
     assert_allclose(color.linear_to_srgb(color.srgb_to_linear(v)), v, atol=1e-6)
     assert_allclose(
@@ -76,6 +79,7 @@ def test_curves_there_and_back(v):
 
 
 @given(unit)
+@settings(deadline=None)
 def test_greys_have_no_chroma(v):
     L, a, b = color.srgb_to_lab([v, v, v])
     assert_allclose([a, b], 0, atol=1e-9)
@@ -83,6 +87,7 @@ def test_greys_have_no_chroma(v):
 
 
 @given(lightness, chroma, chroma)
+@settings(deadline=None)
 def test_any_lab_gives_srgb_of_the_same_lightness(L, a, b):
     rgb = color.lab_to_srgb([L, a, b])
     assert rgb.min() >= 0
@@ -93,6 +98,7 @@ def test_any_lab_gives_srgb_of_the_same_lightness(L, a, b):
 
 
 @given(hnp.arrays(np.float64, (3,), elements=st.floats(-2, 3)))
+@settings(deadline=None)
 def test_shrinking_keeps_luminance_and_hue_and_touches_nothing_inside(rgb):
     Y = rgb @ color.LUMINANCE_WEIGHTS
     shrunk = color.shrink_to_gamut(rgb)

@@ -73,8 +73,8 @@ class Tinter:
         self._repeats = np.bincount(left, minlength=w)
         self._above, self._below, self._down = bilinear_taps(h, height, 0, height)
         self._own = _Own()
-        self._measure_rows = -(-height // MEASURED_ROWS)
-        self._measure_columns = -(-width // MEASURED_COLUMNS)
+        self._measure_rows = max(1, height // MEASURED_ROWS)
+        self._measure_columns = max(1, width // MEASURED_COLUMNS)
         self._measured: dict[int, tuple[float, float]] = {}
 
     @property
