@@ -1,4 +1,4 @@
-"""What can go wrong, in words a user can act on. Every message names the file or the option it is about."""
+"""What can go wrong, in words a user can act on: each message names the file or option."""
 
 
 class RetintError(Exception):
@@ -6,7 +6,7 @@ class RetintError(Exception):
 
 
 class InputError(RetintError):
-    """A source cannot be read: missing, empty, truncated, not a picture, too large, or would lose depth."""
+    """A source cannot be read: missing, empty, truncated, no picture, too large, too deep."""
 
 
 class OutputError(RetintError):

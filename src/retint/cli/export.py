@@ -18,7 +18,9 @@ from retint.errors import OptionsError
 )
 @click.option("--name", default="default", show_default=True, help="Of the model and its files.")
 @click.option("--version", default="1", show_default=True, help="Of the model.")
-@click.option("--card", type=click.Path(path_type=Path), help="TOML with more for the card: figures, say.")
+@click.option(
+    "--card", type=click.Path(path_type=Path), help="TOML with more for the card: figures, say."
+)
 @click.option(
     "--working-size",
     type=click.IntRange(32),
