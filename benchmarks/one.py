@@ -70,10 +70,7 @@ def retint(source: str, target: str, model: str) -> dict[str, Any]:
     photo.tint(chroma).save(target)
     saved = time.perf_counter()
     parts = {"thumbnail": seen - begin, "predict": guessed - seen, "save": saved - guessed}
-    return found | {
-        "peak_mb": peak_mb(),
-        "parts": {name: round(seconds, 3) for name, seconds in parts.items()},
-    }
+    return found | {"parts": {name: round(seconds, 3) for name, seconds in parts.items()}}
 
 
 def network(model: str, runs: int = 20) -> dict[str, Any]:
