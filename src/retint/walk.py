@@ -68,6 +68,7 @@ def walk(
     """
     paths = [absolute(path) for path in paths]
     out = None if out is None else absolute(out)
+    colours_from = None if colours_from is None else absolute(colours_from)
     if suffix is None:
         suffix = BESIDE if out is None else ""
     if set(suffix) & set("/\\\0"):
