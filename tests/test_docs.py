@@ -134,6 +134,14 @@ def test_python_examples_run(
         exec(compile(code, f"{page.name}, example {number}", "exec"), names)
 
 
+def test_the_map_of_the_code_shows_every_room():
+    plan = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for path in (ROOT / "src" / "retint").iterdir():
+        room = f"{path.name}/" if path.is_dir() else path.name
+        if room not in ("__init__.py", "__pycache__/", "py.typed"):
+            assert f"`{room}`" in plan
+
+
 def test_recipes_parse():
     recipes = sorted((ROOT / "recipes").glob("*.toml"))
     assert recipes
