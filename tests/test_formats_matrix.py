@@ -222,3 +222,29 @@ def test_xmp_larger_than_a_segment_is_split_and_read_again(tmp_path: Path) -> No
     photo = Photo.open(target)
     assert photo.is_marked
     assert words.encode() in photo.metadata().xmp
+
+
+def test_what_a_jpeg_2000_says_is_kept_in_its_tiff(tmp_path: Path) -> None:
+    from PIL import Image
+
+    path, target = tmp_path / "source.jp2", tmp_path / "result.tif"
+    Image.fromarray(grey(8).numpy()).save(path, irreversible=False)
+    fields = {**EXIF, **XMP}
+    arguments = [f"-{tag}={value}" for tag, value in fields.items()]
+    exiftool("-q", "-n", "-overwrite_original", *arguments, str(path))
+    resolution = b"resc" + bytes([0, 118, 0, 1, 0, 118, 0, 1, 2, 2])  # 11800 a metre
+    data = path.read_bytes()
+    at = data.index(b"jp2h") - 4
+    size = int.from_bytes(data[at : at + 4], "big")
+    grown = (size + 26).to_bytes(4, "big") + data[at + 4 : at + size]
+    inside = (26).to_bytes(4, "big") + b"res " + (18).to_bytes(4, "big") + resolution
+    path.write_bytes(data[:at] + grown + inside + data[at + size :])
+    saved = coloured(Photo.open(path), target)
+    assert saved.format == "tiff"
+    after = tags(target)
+    assert after["IFD0:Artist"] == "Nadar"
+    assert after["IFD0:Orientation"] == 6
+    assert after["ExifIFD:ISO"] == 400
+    assert after["XMP-dc:Title"] == "Rue, <1912> & co"
+    assert after["IFD0:XResolution"] == 118
+    assert after["IFD0:ResolutionUnit"] == 3

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyvips
 
+from retint import jp2
 from retint.errors import InputError
 from retint.stream import FileSource, raw_tiff, reason, rows_per_block
 
@@ -322,7 +323,7 @@ def _decode_with_pillow(data: Bytes, name: str, max_pixels: int) -> Decoded:
             with Image.open(file) as picture:
                 _check_size(data, *picture.size, max_pixels)
                 picture.load()
-                icc = picture.info.get("icc_profile")
+                icc = jp2.profile(file) if name == "jp2" else None
                 if picture.mode not in ("L", "LA", "RGB", "RGBA", "I;16", "CMYK"):
                     transparent = picture.mode == "PA" or "transparency" in picture.info
                     grey = picture.mode == "1"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
-from retint import tiff, xmp
+from retint import jp2, tiff, xmp
 from retint.codecs import Bytes, jpeg_quality, pnm_header, vips_blob
 from retint.metadata import (
     DENSITY_TAGS,
@@ -366,6 +366,24 @@ def pnm_head(meta: Metadata, width: int, height: int, bits: int, system: str) ->
     return b"P6\n" + comments + b"%d %d\n%d\n" % (width, height, 2**bits - 1)
 
 
+# JPEG 2000
+
+
+def read_jp2(file: BinaryIO) -> tuple[Metadata, Coding]:
+    """Metadata of a JPEG 2000 file."""
+    found = Metadata()
+    for kind, data in jp2.boxes(file):
+        if kind == b"uuid" and data[:16] == jp2.XMP:
+            found = replace(found, xmp=data[16:])
+        elif kind == b"uuid" and data[:16] == jp2.EXIF:
+            found = replace(found, exif=data[16:].removeprefix(EXIF_HEAD))
+        elif kind == b"uuid" and data[:16] == jp2.IPTC:
+            found = replace(found, iptc=data[16:])
+        elif kind in (b"resc", b"resd") and (density := jp2.per_metre(data)):
+            found = replace(found, density=Density(density[0] / 100, density[1] / 100, "cm"))
+    return found, Coding()
+
+
 # AVIF, through libvips
 
 
@@ -426,12 +444,12 @@ def tiff_changes(
 ) -> tuple[dict[int, tiff.Field | None], dict[int, list[tiff.Directory]]]:
     """Fields and child directories to put into a TIFF page that libvips wrote without metadata."""
     changes: dict[int, tiff.Field | None] = dict.fromkeys(DENSITY_TAGS)
-    if meta.density is not None:
+    tags = meta.directory() or tiff.Directory()
+    changes |= {t: f for t, f in tags.fields.items() if t not in (*PIXEL_TAGS, *tiff.POINTERS)}
+    if meta.density is not None and meta.tags is None:  # EXIF's own is often a stopgap of 72
         unit = {None: 1, "inch": 2, "cm": 3}[meta.density.unit]
         changes |= {282: _ratio(meta.density.x), 283: _ratio(meta.density.y)}
         changes[296] = tiff.Field.of(3, unit)
-    tags = meta.directory() or tiff.Directory()
-    changes |= {t: f for t, f in tags.fields.items() if t not in (*PIXEL_TAGS, *tiff.POINTERS)}
     for tag, data, kind in (
         (700, meta.xmp, 1), (33723, meta.iptc, 7), (34377, meta.photoshop, 7),
         (34675, profile, 7),
@@ -456,7 +474,8 @@ def read(
         return read_tiff(page), Coding(lossless=page.number(259, 1) not in (6, 7, 50001, 34712))
     if name == "avif":
         return read_avif(image)
-    readers = {"jpeg": read_jpeg, "png": read_png, "webp": read_webp, "pnm": read_pnm}
+    readers = {"jpeg": read_jpeg, "png": read_png, "webp": read_webp, "pnm": read_pnm,
+               "jp2": read_jp2}  # fmt: skip
     if name not in readers:
         return Metadata(), Coding(lossless=True)
     with data.open() as file:
