@@ -10,7 +10,7 @@ import pyvips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retint import containers, tiff, xmp
+from retint import chunks, containers, tiff, xmp
 from retint.errors import RetintError
 from retint.metadata import (
     Density,
@@ -269,10 +269,10 @@ def test_what_is_put_into_a_file_is_read_from_it(
     )
     profile = srgb_profile()
     jpeg = containers.jpeg_edit(meta, profile)(image.jpegsave_buffer(keep="none"))
-    png = containers.png_edit(meta, profile)(image.pngsave_buffer(keep="none"))
-    webp = containers.webp_edit(meta, profile, 8, 8)(image.webpsave_buffer(keep="none"))
+    png = chunks.png_edit(meta, profile)(image.pngsave_buffer(keep="none"))
+    webp = chunks.webp_edit(meta, profile, 8, 8)(image.webpsave_buffer(keep="none"))
     for data, read in (
-        (jpeg, containers.read_jpeg), (png, containers.read_png), (webp, containers.read_webp),
+        (jpeg, containers.read_jpeg), (png, chunks.read_png), (webp, chunks.read_webp),
     ):  # fmt: skip
         found, _ = read(io.BytesIO(data))
         assert (found.exif, found.xmp) == (meta.exif, meta.xmp)
@@ -287,7 +287,7 @@ def test_what_is_put_into_a_file_is_read_from_it(
             assert wanted is not None
             assert got == pytest.approx(wanted, abs=0.02)
     assert containers.read_jpeg(io.BytesIO(jpeg))[0].comments == (comment,)
-    assert containers.read_png(io.BytesIO(png))[0].chunks == meta.chunks
+    assert chunks.read_png(io.BytesIO(png))[0].chunks == meta.chunks
 
 
 def test_exif_too_large_for_a_jpeg_loses_its_largest_values_and_says_so() -> None:

@@ -147,6 +147,19 @@ class Decoded:
     keep: Any = None
 
 
+@dataclass(frozen=True)
+class Coding:
+    """How a source was coded, so that its result can be coded alike."""
+
+    quality: int | None = None
+    """libjpeg's, where the source is a JPEG."""
+    lossless: bool = False
+    interlaced: bool = False
+    palette: bool = False
+    samples: int = 0
+    """Components of a JPEG; 0 elsewhere."""
+
+
 def decode(
     data: Bytes, name: str, *, page: int = 0, shrink: int = 1, max_pixels: int = 2**62
 ) -> Decoded:

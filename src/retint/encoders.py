@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from retint import containers, tiff
-from retint.codecs import Format
-from retint.containers import Coding
+from retint import chunks, containers, tiff
+from retint.codecs import Coding, Format
 from retint.metadata import Metadata
 
 WEBP_QUALITY, AVIF_QUALITY, JPEG_QUALITY = 90, 75, 92
@@ -45,13 +44,13 @@ def encoder(
         return _saver("jpegsave_target", options), containers.jpeg_edit(meta, profile), 2
     if format.name == "png":
         options |= {"interlace": coding.interlaced, "filter": "sub"}
-        return _saver("pngsave_target", options), containers.png_edit(meta, profile), 54
+        return _saver("pngsave_target", options), chunks.png_edit(meta, profile), 54
     if format.name == "webp":
         lossless = coding.lossless and quality is None
         options |= {"Q": quality or WEBP_QUALITY, "lossless": lossless, "smart_subsample": True}
         return (
             _saver("webpsave_target", options),
-            containers.webp_edit(meta, profile, width, height),
+            chunks.webp_edit(meta, profile, width, height),
             None,
         )
     if format.name == "avif":

@@ -13,6 +13,8 @@ from typing import Literal
 
 from retint import tiff, xmp
 
+EXIF_HEAD = b"Exif\0\0"
+PHOTOSHOP_HEAD = b"Photoshop 3.0\0"
 COLOR_SPACE = 0xA001
 IPTC_RESOURCE = 0x0404
 # Photoshop's resources that no longer hold for the result: thumbnails, profile, EXIF and XMP (which
@@ -212,3 +214,11 @@ def image_resources(data: bytes) -> list[tuple[int, bytes, bytes]]:
 def iptc_resource(iptc: bytes) -> bytes:
     """IIM records wrapped as Photoshop's image resource."""
     return b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc + bytes(len(iptc) % 2)
+
+
+def with_resources(found: Metadata, data: bytes) -> Metadata:
+    """Metadata with what a block of Photoshop's image resources holds."""
+    resources = image_resources(data)
+    iptc = b"".join(payload for number, _, payload in resources if number == IPTC_RESOURCE)
+    rest = b"".join(block for number, block, _ in resources if number != IPTC_RESOURCE)
+    return replace(found, iptc=iptc or found.iptc, photoshop=rest)

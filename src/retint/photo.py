@@ -16,12 +16,12 @@ from retint.chroma import Chroma
 from retint.codecs import (
     FORMATS,
     Bytes,
+    Coding,
     Decoded,
     decode,
     refusal,
     sniff,
 )
-from retint.containers import Coding
 from retint.errors import InputError
 from retint.metadata import Metadata
 from retint.stream import reason
