@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from retint.models import families, family
 SIZES = [(1, 32, 32), (2, 64, 32), (3, 32, 160)]
 
 
-def build(name: str, seed: int = 0) -> torch.nn.Module:
+def build(name: str, seed: int = 0) -> Any:
     module = family(name)
     torch.manual_seed(seed)
     net = module.Net(module.variants["tiny"])
