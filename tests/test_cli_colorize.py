@@ -15,6 +15,7 @@ import pytest
 import pyvips
 from click.testing import CliRunner, Result
 
+from retint.cli import colorize as module
 from retint.cli import main
 from retint.files import PARTIAL, colorize
 from retint.journal import NAME, Journal
@@ -244,8 +245,9 @@ def test_a_terminal_gets_a_bar(attic: Path, fake_onnx: Path):
     assert b"retint: 1 skipped, 2 done" in seen
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(
+    ("jobs", "number"), [(1, signal.SIGINT), (2, signal.SIGINT), (1, signal.SIGTERM)]
+)
 def test_ctrl_c_stops_cleanly_at_any_moment(
     attic: Path, fake_onnx: Path, jobs: int, number: signal.Signals
 ):
@@ -260,7 +262,8 @@ def test_ctrl_c_stops_cleanly_at_any_moment(
     assert process.stdout.readline()  # it is under way
     time.sleep(0.2)
     if number == signal.SIGINT:
-        os.killpg(process.pid, number)  # as a terminal does
+        for _ in range(3):  # an impatient one
+            os.killpg(process.pid, number)  # as a terminal does
     else:
         process.send_signal(number)
     _, errors = process.communicate(timeout=60)
@@ -282,6 +285,7 @@ def test_ctrl_c_while_it_starts_has_no_traceback(attic: Path, fake_onnx: Path):
     words = ["colorize", "scans", "-o", "out", "--model", str(fake_onnx), "--jobs", "2"]
     script = attic / "start.py"
     script.write_text(f"""
+from retint.cli import colorize as module
 from retint.cli import main
 if __name__ == "__main__":
     print("here", flush=True)
@@ -302,6 +306,23 @@ if __name__ == "__main__":
         assert not (attic / "out" / PARTIAL).exists()
 
 
+def test_a_terminal_without_the_letters_of_a_name_ends_nothing(attic: Path, fake_onnx: Path):
+    (attic / "scans" / "toned.jpg").rename(attic / "scans" / "Осень.jpg")
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    words = command("scans", "-o", "out", "--model", fake_onnx, "--jobs", 1)
+    ended = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    assert ended.returncode == 0, ended.stderr
+    assert r"О" in ended.stdout
+
+
+def test_as_many_processes_as_threads_and_memory_allow(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("retint.predict.available_threads", lambda: 8)
+    monkeypatch.setattr(module, "_memory", lambda: 5_500_000_000)
+    assert [module._processes(files) for files in (0, 1, 3, 4, 9, 1000)] == [1, 1, 1, 2, 4, 5]
+    monkeypatch.setattr(module, "_memory", lambda: 100)
+    assert module._processes(1000) == 1
+
+
 def test_a_reader_that_goes_away_is_no_traceback(attic: Path, fake_onnx: Path):
     words = command("scans", "-o", "out", "--model", fake_onnx, "--jobs", 1)
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -317,6 +338,7 @@ def test_a_reader_that_goes_away_is_no_traceback(attic: Path, fake_onnx: Path):
 def test_one_photograph_needs_no_more_than_it_must(attic: Path, fake_onnx: Path):
     code = f"""
 import sys
+from retint.cli import colorize as module
 from retint.cli import main
 main(["colorize", "scans/grey16.tif", "--model", {str(fake_onnx)!r}], standalone_mode=False)
 print("loaded:", *sys.modules)

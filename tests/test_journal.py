@@ -157,8 +157,10 @@ def test_writing_without_the_lock_is_a_mistake(tmp_path: Path):
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="file"):
+    with pytest.raises(OutputError, match="file: is a file, not a folder"):
         Journal(tmp_path / "file").__enter__()
+    with pytest.raises(OutputError, match="file/below"):
+        Journal(tmp_path / "file" / "below").__enter__()
 
 
 def test_a_full_disk_leaves_no_half_line(tmp_path: Path):

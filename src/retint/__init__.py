@@ -4,7 +4,6 @@ The public names are loaded when first used, so that `import retint` costs nothi
 """
 
 from importlib import import_module
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        value: Any = _version("retint")
+        value: Any = import_module("importlib.metadata").version("retint")
     elif name == "open":
         value = import_module("retint.photo").Photo.open
     elif name in _ROOMS:

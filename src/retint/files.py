@@ -255,12 +255,18 @@ class _Work:
         if not os.path.lexists(target) or (self.overwrite and not guarded):
             return
         ours = self.earlier is not None and self.earlier.status in ("done", "copied")
-        ours = ours or _is_marked(target)
+        ours = ours or self._is_marked(target)
         if not ours and (guarded or status != "copied" or not self._is_copy(target)):
             raise OutputError(
                 f"{printable(target)} is there and is not retint's"
                 + ("" if guarded else "; --overwrite replaces it")
             )
+
+    def _is_marked(self, target: Path) -> bool:
+        try:
+            return Photo.open(target, max_pixels=self.options.max_pixels).is_marked
+        except RetintError:
+            return False
 
     def _is_copy(self, target: Path) -> bool:
         return target.is_file() and sha256(target) == self.known["source_sha256"]
@@ -290,13 +296,6 @@ class _Work:
             aside.hardlink_to(target)
         except OSError:  # a file system without hard links
             target.rename(aside)
-
-
-def _is_marked(path: Path) -> bool:
-    try:
-        return Photo.open(path).is_marked
-    except RetintError:
-        return False
 
 
 def _is_same_file(one: Path, other: Path) -> bool:

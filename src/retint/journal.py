@@ -137,6 +137,8 @@ class Journal:
 
     def __enter__(self) -> "Journal":
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise OutputError(f"{self.folder}: is a file, not a folder")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.path, flags, 0o666)
@@ -161,7 +163,7 @@ class Journal:
     def _read(self) -> None:
         try:
             text = self.path.read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
             raise OutputError(f"{self.path}: {error.strerror}") from error

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
@@ -104,19 +105,29 @@ class _Worker(Generic[Item, Result]):
 
 @contextmanager
 def _interrupts_wait() -> Generator[None]:
-    """Hold SIGINT back, and from processes started meanwhile for good.
+    """Let Ctrl-C and SIGTERM wait, and keep SIGINT from processes started meanwhile for good.
 
-    Ctrl-C reaches the whole process group, but the parent alone decides what it means.
+    A process whose start is cut short complains of it; and Ctrl-C reaches the whole process group,
+    but the parent alone decides what it means.
     """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # it lets signals through again when it first starts
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    arrived: list[int] = []
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # where Python handles signals
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, lambda number, _: arrived.append(number))
+    mask = None
+    if hasattr(signal, "pthread_sigmask"):
+        resource_tracker.ensure_running()  # it lets signals through again when it first starts
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in arrived:
+            signal.raise_signal(number)
 
 
 def _serve(connection: Connection, start: Callable[[], Callable[[Any], Any]]) -> None:

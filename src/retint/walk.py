@@ -63,8 +63,8 @@ def walk(
     so that a name does not depend on what else is there; where names collide all the same,
     ignoring case, the later source has a hash of its path in the name.
 
-    What cannot be read becomes a job with a problem. Raises OptionsError where the results would
-    replace their sources.
+    What cannot be read becomes a job with a problem. Raises OptionsError for a suffix that cannot
+    be one, and for one colouring of several photographs.
     """
     paths = [absolute(path) for path in paths]
     out = None if out is None else absolute(out)

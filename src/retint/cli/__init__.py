@@ -1,7 +1,9 @@
 """The command line: `retint COMMAND`. Each module here is one by its `command`; none are listed."""
 
 import ast
+import io
 import pkgutil
+import sys
 from importlib import import_module, resources
 
 import click
@@ -60,3 +62,8 @@ def _first_line(name: str) -> str:
 @click.version_option(package_name="retint", prog_name="retint")
 def main() -> None:
     """Bring archive photographs into colour: only the colour is new, and the file says so."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a name must not end a run where it has no letters
+            stream.reconfigure(errors="backslashreplace")

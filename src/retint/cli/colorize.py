@@ -1,11 +1,12 @@
 """`retint colorize`: the main job."""
 
+import os
 import shutil
 import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +22,7 @@ from retint.journal import Receipt
 from retint.walk import Job, is_file_name, walk
 
 PIPE = "-"
+MEMORY = 1_000_000_000  # bytes that a process with a model and a large photograph stays below
 PATH = click.Path(path_type=Path)
 
 
@@ -169,10 +171,21 @@ def _pipe(
 
 
 def _processes(files: int) -> int:
-    """As many processes as there are threads; a few files do not pay for their start."""
+    """As many processes as there are threads and memory; few files do not pay for their start."""
     from retint.predict import available_threads
 
-    return max(1, min(available_threads(), files // 2))
+    return max(1, min(available_threads(), _memory() // MEMORY, files // 2))
+
+
+def _memory() -> int:
+    """Bytes of memory that the machine has, or the container if it has less."""
+    sizes: list[int] = []
+    if hasattr(os, "sysconf"):
+        sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for limit in ("memory.max", "memory/memory.limit_in_bytes"):  # cgroup v2, v1
+        with suppress(OSError, ValueError):  # not there, or "max"
+            sizes.append(int(Path("/sys/fs/cgroup", limit).read_text("ascii")))
+    return min(sizes, default=2 * MEMORY)
 
 
 Tell = Callable[[Receipt], None]
@@ -223,16 +236,27 @@ def _short(path: str) -> str:
 
 @contextmanager
 def _stop_signals() -> Generator[list[int]]:
-    """SIGTERM stops as Ctrl-C does; what arrived stands in the list."""
+    """SIGTERM stops as Ctrl-C does; what arrived stands in the list.
+
+    Where Python can raise nothing (a finalizer, a callback from C) it only says so; the list tells.
+    """
     arrived: list[int] = []
+    hook = sys.unraisablehook
 
     def stop(number: int, _: object) -> None:
         arrived.append(number)
-        raise KeyboardInterrupt
+        if len(arrived) == 1:  # more of them must not disturb the tidying
+            raise KeyboardInterrupt
+
+    def ignore_stop(unraisable: "sys.UnraisableHookArgs") -> None:
+        if unraisable.exc_type is not KeyboardInterrupt:
+            hook(unraisable)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    sys.unraisablehook = ignore_stop
     try:
         yield arrived
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
