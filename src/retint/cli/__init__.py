@@ -2,8 +2,13 @@
 
 import ast
 import io
+import os
 import pkgutil
+import signal
 import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib import import_module, resources
 
 import click
@@ -29,7 +34,8 @@ class Commands(click.Group):
         """The `command` of a module."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = import_module(f"{__name__}.{cmd_name}").command
+        with leaving_at_once():
+            command: click.Command = import_module(f"{__name__}.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -47,6 +53,27 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("retint: stopped", err=True)
             ctx.exit(STOPPED)
+
+
+@contextmanager
+def leaving_at_once() -> Generator[None]:
+    """Let Ctrl-C end the process there and then, while nothing has begun.
+
+    For imports: compiled modules turn an interruption into errors of many kinds.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(*_: object) -> None:
+        os.write(2, b"retint: stopped\n")
+        os._exit(STOPPED)
+
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _first_line(name: str) -> str:

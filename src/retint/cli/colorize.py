@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from retint.cli import leaving_at_once
 from retint.cli._options import with_options
 from retint.codecs import format_by_name, printable
 from retint.colorizer import Colorizer, Options
@@ -96,7 +97,8 @@ def _run(
     dry_run: bool,
 ) -> None:
     """Run the jobs, tell what happens, and exit."""
-    from retint.run import run, shortage
+    with leaving_at_once():
+        from retint.run import run, shortage
 
     warning = None if dry_run else shortage(found)
     if warning:
@@ -140,8 +142,9 @@ def _pipe(
     overwrite: bool,
 ) -> None:
     """One photograph from standard input, to standard output, or both; no journal."""
-    from retint import predict
-    from retint.files import colorize_file, remove_partial
+    with leaving_at_once():
+        from retint import predict
+        from retint.files import colorize_file, remove_partial
 
     to_stdout = output is None or str(output) == PIPE
     stdout = sys.stdout.buffer
