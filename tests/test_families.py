@@ -137,3 +137,27 @@ def test_the_published_encoder_loads(shared: Path):
     encoder = MobileNetV2()
     encoder.load(shared / "backbones" / "mobilenet_v2_imagenet.safetensors")
     assert encoder(torch.rand(1, 1, 64, 64) * 100)[-1].mean() > 0
+
+
+def test_scales_are_averaged_and_keep_the_size(name: str):
+    net = build(name).eval()
+    L = torch.rand(1, 1, 64, 96) * 100
+    with torch.no_grad():
+        once = net.predict(L)[0]
+        net.config = dataclasses.replace(net.config, scales=(1.0, 0.667))
+        twice = net.predict(L)[0]
+    assert once.shape == twice.shape
+    assert not torch.allclose(once, twice)
+
+
+def test_the_prior_pulls_toward_common_colours(name: str):
+    net = build(name).eval()
+    prior = torch.full((net.config.bins,), 0.5 / net.config.bins)
+    prior[0] += 0.5
+    net.prior.copy_(prior)
+    logits = torch.zeros(1, net.config.bins, 1, 1)
+    far = (net.colour(logits)[0][0, :, 0, 0] - net.centres[0]).norm()
+    net.config = dataclasses.replace(net.config, prior_weight=1.0)
+    assert (net.colour(logits)[0][0, :, 0, 0] - net.centres[0]).norm() <= far
+    probability = bins.nearness(logits, net.colour(logits)[0], net.centres)
+    assert net.colour(logits)[1].item() > probability.item()

@@ -11,7 +11,7 @@ from PIL import Image
 
 from retint.cli.export import command as export_command
 from retint.cli.train import command as train_command
-from retint.errors import InputError, ModelError, OutputError, RetintError
+from retint.errors import InputError, ModelError, OptionsError, OutputError, RetintError
 from retint.export import export
 from retint.predict import OnnxPredictor
 from retint.train import checkpoint, recipe
@@ -146,7 +146,19 @@ def test_from_the_command_line_to_a_model_that_colours(corpus: Path, tmp_path: P
     assert "the schedule has ended" in resumed.output
     exported = run.invoke(
         export_command,
-        [str(last), "-o", str(tmp_path), "--name", "small", "--card", str(tmp_path / "card.toml")],
+        [
+            str(last),
+            "-o",
+            str(tmp_path),
+            "--name",
+            "small",
+            "--card",
+            str(tmp_path / "card.toml"),
+            "--set",
+            "scales=[1.0, 0.667]",
+            "--set",
+            "prior_weight=0.2",
+        ],
         catch_exceptions=False,
     )
     assert exported.exit_code == 0, exported.output
@@ -168,6 +180,8 @@ def test_an_export_that_differs_is_refused(
     with pytest.raises(ModelError, match="differ by"):
         export(tmp_path / "run" / "last.pt", tmp_path, name="x", version="0")
     assert not (tmp_path / "x.onnx").exists()
+    with pytest.raises(OptionsError, match="the network has bins"):
+        export(tmp_path / "run" / "last.pt", tmp_path, name="x", version="0", changes=["gian=2"])
     checkpoint.save(tmp_path / "other.pt", {"net": {}})
     with pytest.raises(InputError, match="not a training's checkpoint"):
         export(tmp_path / "other.pt", tmp_path, name="x", version="0")

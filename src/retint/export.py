@@ -1,13 +1,12 @@
 """From a checkpoint to a network that runs anywhere: ONNX with its card inside, checked against
 the original."""
 
-import dataclasses
 import hashlib
 import json
 import tempfile
 import tomllib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from retint.errors import InputError, ModelError
+from retint.errors import InputError, ModelError, OptionsError
 from retint.hub import Card
 from retint.models import family
 from retint.train import checkpoint
@@ -52,13 +51,13 @@ def export(
     version: str,
     about: Mapping[str, Any] | None = None,
     working_size: int = 256,
-    changes: Mapping[str, Any] | None = None,
+    changes: Sequence[str] = (),
 ) -> tuple[Path, float]:
     """Write `folder`/NAME.onnx and NAME.toml from the averaged weights of the checkpoint `source`.
 
     about: what the card says beyond the recipe's own `[card]`: figures, say.
-    changes: values of the family's Config that matter at use alone, as {"temperature": 0.4,
-    "gain": 1.1}.
+    changes: of the family's Config, where it matters at use alone, as "gain=1.2" (OptionsError for
+    what the Config does not have).
     Weights are rounded to half precision in the file, computed in single. Returns the path and the
     largest difference
     of ab to the original with the same rounded weights, Lab units; ModelError where that is above
@@ -69,7 +68,7 @@ def export(
         raise InputError(f"{source}: not a training's checkpoint (no {', '.join(sorted(missing))})")
     recipe = state["recipe"]
     architecture = family(recipe["family"])
-    config = dataclasses.replace(architecture.Config(**state["config"]), **(changes or {}))
+    config = _changed(architecture.Config(**state["config"]), changes)
     net = architecture.Net(config)
     net.load_state_dict(
         {k: v.half().float() if v.is_floating_point() else v for k, v in state["ema"].items()}
@@ -105,6 +104,19 @@ def export(
     plain["sha256"] = hashlib.sha256(data).hexdigest()
     target.with_suffix(".toml").write_text(tomli_w.dumps(plain, multiline_strings=True), "utf-8")
     return target, difference
+
+
+def _changed(config: Any, changes: Sequence[str]) -> Any:
+    values = vars(config).copy()
+    for change in changes:
+        key, _, value = change.partition("=")
+        if key not in values:
+            raise OptionsError(f"{change}: the network has {', '.join(values)}")
+        try:
+            values[key] = tomllib.loads(f"v = {value}")["v"]
+        except tomllib.TOMLDecodeError as error:
+            raise OptionsError(f"{change}: {error}") from None
+    return type(config)(**values)
 
 
 def about(path: Path) -> dict[str, Any]:

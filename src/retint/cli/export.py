@@ -29,9 +29,8 @@ from retint.errors import OptionsError
     help="Longest side at use.",
 )
 @click.option(
-    "--temperature", type=click.FloatRange(0, 1, min_open=True), help="Of the annealed mean."
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the network: gain=1.2"
 )
-@click.option("--gain", type=click.FloatRange(0, min_open=True), help="Factor on the chroma.")
 def command(
     checkpoint: Path,
     output: Path,
@@ -39,8 +38,7 @@ def command(
     version: str,
     card: Path | None,
     working_size: int,
-    temperature: float | None,
-    gain: float | None,
+    changes: tuple[str, ...],
 ) -> None:
     """Write NAME.onnx and NAME.toml from CHECKPOINT, checked against the original.
 
@@ -50,7 +48,6 @@ def command(
         from retint import export
     except ModuleNotFoundError as error:
         raise OptionsError(f"export needs {error.name}: pip install 'retint[train]'") from None
-    given = {"temperature": temperature, "gain": gain}
     target, difference = export.export(
         checkpoint,
         output,
@@ -58,7 +55,7 @@ def command(
         version=version,
         about=export.about(card) if card else None,
         working_size=working_size,
-        changes={key: value for key, value in given.items() if value is not None},
+        changes=changes,
     )
     size = target.stat().st_size / 1e6
     click.echo(f"{target}: {size:.1f} MB, within {difference:.4f} Lab units of the checkpoint")

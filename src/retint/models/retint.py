@@ -30,6 +30,10 @@ class Config:
     decoder: tuple[int, int, int] = (192, 128, 96)  # channels at strides 16, 8 and 4
     temperature: float = 0.38  # of the annealed mean
     gain: float = 1.0  # factor on the chroma, set when a model is released
+    prior_weight: float = 0.0  # of the log prior added at use: takes back some of the rebalancing
+    scales: tuple[float, ...] = (
+        1.0,
+    )  # at use: sizes whose answers are averaged, first the input's
     mirror: bool = True  # at use: the mean of the picture's and its mirror image's distribution
 
 
@@ -97,24 +101,46 @@ class Net(nn.Module):
         return self.classify(self.up4(x, at4))
 
     def colour(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """The colours chosen, ab (n, 2, h/4, w/4) in Lab units, and the confidence in them (n, 1,
-        h/4, w/4), 0..1."""
+        """The colours chosen and the confidence in them.
+
+        ab (n, 2, h/4, w/4) in Lab units; confidence (n, 1, h/4, w/4), 0..1.
+        """
+        mixed = (self.prior + 1 / len(self.prior)) / 2
+        logits = logits + self.config.prior_weight * mixed.log()[:, None, None]
         ab = bins.annealed_mean(logits, self.centres, self.config.temperature)
         confidence = bins.nearness(logits, ab, self.centres)
         return ab * self.config.gain, confidence
 
     def predict(self, L: Tensor) -> tuple[Tensor, Tensor]:
-        """L* (n, 1, h, w) to ab (n, 2, h, w) and confidence (n, 1, h, w): what the exported
-        network does."""
-        if self.config.mirror:
-            # both ways in one batch; log-shares are averaged, so the result is the same for both
-            logits = torch.log_softmax(self(torch.cat((L, L.flip(3)))).float(), 1)
-            there, back = logits.chunk(2)
-            logits = (there + back.flip(3)) / 2
-        else:
-            logits = self(L).float()
-        ab, confidence = self.colour(logits)
+        """What the exported network does.
+
+        L* (n, 1, h, w) to ab (n, 2, h, w) and confidence (n, 1, h, w).
+        """
+        logits = self._log_shares(L)
+        for scale in self.config.scales[1:]:
+            size = [_nearest_size(n, scale) for n in L.shape[2:]]
+            small = F.interpolate(L, size=size, mode="bilinear")
+            logits = logits + F.interpolate(
+                self._log_shares(small), size=logits.shape[2:], mode="bilinear"
+            )
+        ab, confidence = self.colour(logits / len(self.config.scales))
         return _grown(ab), _grown(confidence)
+
+    def _log_shares(self, L: Tensor) -> Tensor:
+        """Log of the distribution; of picture and mirror image, if so configured, their mean."""
+        if not self.config.mirror:
+            return torch.log_softmax(self(L).float(), 1)
+        both = torch.log_softmax(self(torch.cat((L, L.flip(3)))).float(), 1)
+        there, back = both.chunk(2)
+        return (there + back.flip(3)) / 2
+
+
+def _nearest_size(n: int, scale: float) -> int:
+    """The size that the network takes nearest to n * scale, for scales of at least 1/2.
+
+    In whole numbers, since this becomes part of the exported network.
+    """
+    return (n * round(scale * 96) // 96 + MULTIPLE_OF // 2) // MULTIPLE_OF * MULTIPLE_OF
 
 
 def _grown(x: Tensor) -> Tensor:
