@@ -22,6 +22,7 @@ from retint.hub import sha256
 from retint.journal import Receipt, Status, absolute
 from retint.metadata import Mark
 from retint.photo import Photo
+from retint.tinted import sync_folder
 from retint.walk import Job, walk
 
 PARTIAL = ".retint-partial"
@@ -233,7 +234,7 @@ class _Work:
         except OSError as error:
             words = (error.strerror or str(error)).lower()
             raise OutputError(f"{printable(target)}: cannot be written ({words})") from error
-        _sync(target.parent)
+        sync_folder(target.parent)
         return self.say(status, target=str(target), **written)
 
     def _partial_place(self, target: Path) -> Path:
@@ -311,13 +312,3 @@ def _is_no_room(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _sync(folder: Path) -> None:
-    """Bring a rename to the disk, where folders can be synced."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -86,7 +86,7 @@ class Tinted:
             raise OutputError(f"{name}: cannot be written ({words})") from error
         except OutputError as error:
             raise OutputError(f"{name}: {error}") from error
-        _sync(path.parent)
+        sync_folder(path.parent)
         return saved
 
     def to_bytes(
@@ -348,8 +348,8 @@ def _digest(file: BinaryIO) -> tuple[str, int]:
     return digest.hexdigest(), file.tell()
 
 
-def _sync(folder: Path) -> None:
-    """Bring the rename to the disk, where folders can be synced."""
+def sync_folder(folder: Path) -> None:
+    """Bring a rename in this folder to the disk, where folders can be synced."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
