@@ -625,9 +625,11 @@ def test_a_full_disk_is_told_and_leaves_nothing(
 
 
 INTERRUPTED = """
-import _thread, sys, threading, time
+import signal, sys
 from pathlib import Path
 import numpy as np
+# a job in the background inherits SIGINT ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from retint.chroma import Chroma
 from retint.photo import Photo
 photo = Photo.open(sys.argv[1])
