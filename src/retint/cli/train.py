@@ -112,9 +112,11 @@ def _shared(folder: str, option: str | None = None) -> Path:
 
 
 def _keep_memory() -> None:
-    """Tell glibc to keep freed memory: training frees and takes the same gigabytes at every step,
-    and giving them back to
-    the system in between costs a quarter of the time (page faults)."""
+    """Tell glibc to keep freed memory.
+
+    Training frees and takes the same gigabytes at every step; giving them back in between costs
+    page faults.
+    """
     if platform.libc_ver()[0] == "glibc":
         trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # malloc.h
         libc = ctypes.CDLL(None)

@@ -10,14 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from retint.color import LUMINANCE_WEIGHTS, RGB_TO_XYZ
 from retint.train.recipe import Film
 
-RGB_TO_XYZ = (
-    (0.4123908, 0.3575843, 0.1804808),
-    (0.2126390, 0.7151687, 0.0721923),
-    (0.0193308, 0.1191948, 0.9505322),
-)
-LUMINANCE = RGB_TO_XYZ[1]
 JPEG_TABLE = (  # ITU-T T.81, table K.1: luminance quantisation at quality 50
     (16, 11, 10, 16, 24, 40, 51, 61),
     (12, 12, 14, 19, 26, 58, 60, 55),
@@ -49,12 +44,6 @@ def _f(t: Tensor) -> Tensor:
 def lightness(Y: Tensor) -> Tensor:
     """Luminance 0..1 to L* 0..100."""
     return 116 * _f(Y) - 16
-
-
-def luminance(L: Tensor) -> Tensor:
-    """L* 0..100 to luminance 0..1."""
-    f = (L + 16) / 116
-    return torch.where(f > 6 / 29, f**3, (f - 4 / 29) * 3 * (6 / 29) ** 2)
 
 
 def lab(linear: Tensor) -> Tensor:
@@ -100,7 +89,7 @@ def develop(pixels: Tensor, film: Film, random: torch.Generator) -> tuple[Tensor
         return (film_like & (uniform(0, 1, n) < probability)).nonzero()[:, 0]
 
     # Spectral sensitivity: a Dirichlet draw around panchromatic film, its red pulled down at random
-    weights = linear.new_tensor(LUMINANCE).repeat(n, 1)
+    weights = linear.new_tensor(LUMINANCE_WEIGHTS).repeat(n, 1)
     which = chosen(film.spectral)
     m = len(which)
     drawn = -torch.log(uniform(1e-4, 1, m, 3)) * linear.new_tensor((0.8, 1.0, 0.6))
