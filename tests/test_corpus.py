@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from conftest import scene
+from retint.data.corpus import Corpus
 from retint.errors import InputError
-from retint.train.corpus import Batches, Corpus, centre_crops
+from retint.train.batches import Batches, centre_crops
 from retint.train.recipe import Data
 
 

@@ -14,11 +14,12 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from retint.data.corpus import Corpus
 from retint.errors import RetintError
 from retint.layers import bins
 from retint.models import family
 from retint.train import checkpoint, film
-from retint.train.corpus import Batches, Corpus, centre_crops
+from retint.train.batches import Batches, centre_crops
 from retint.train.recipe import Film, Recipe, from_dict, to_dict
 
 HEADER = [
