@@ -1,4 +1,7 @@
-"""The command line: `retint COMMAND`. Each module here is one by its `command`; none are listed."""
+"""The command line: `retint COMMAND`. Each module here is one by its `command`; none are listed.
+
+A folder of modules is a group of commands, made in the same way.
+"""
 
 import ast
 import io
@@ -10,6 +13,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module, resources
+from typing import Any
 
 import click
 
@@ -20,28 +24,34 @@ STOPPED = 130
 
 
 class Commands(click.Group):
-    """The modules of this package as commands, imported when they run.
+    """The modules of a package as commands, imported when they run.
 
     The one place where errors become a line and an exit code: 2 for options that cannot be, 1 for
     everything else that went wrong, 130 after Ctrl-C.
     """
 
+    def __init__(self, package: str = __name__, **about: Any) -> None:
+        super().__init__(**about)
+        self.package = package
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the modules that do not begin with an underscore."""
-        return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+        folder = import_module(self.package).__path__
+        return sorted(m.name for m in pkgutil.iter_modules(folder) if not m.name.startswith("_"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The `command` of a module."""
         if cmd_name not in self.list_commands(ctx):
             return None
         with leaving_at_once():
-            command: click.Command = import_module(f"{__name__}.{cmd_name}").command
+            command: click.Command = import_module(f"{self.package}.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands with their first lines, without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, _first_line(name)) for name in self.list_commands(ctx)])
+            names = self.list_commands(ctx)
+            formatter.write_dl([(name, _first_line(self.package, name)) for name in names])
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; what goes wrong becomes one line."""
@@ -76,10 +86,12 @@ def leaving_at_once() -> Generator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _first_line(name: str) -> str:
+def _first_line(package: str, name: str) -> str:
     """First line of what a command says of itself, read from its source."""
-    source = resources.files(__name__).joinpath(f"{name}.py").read_text(encoding="utf-8")
-    for node in ast.parse(source).body:
+    module = resources.files(package).joinpath(f"{name}.py")
+    if not module.is_file():
+        module = resources.files(package).joinpath(name, "__init__.py")
+    for node in ast.parse(module.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef) and node.name == "command":
             return (ast.get_docstring(node) or "").partition("\n")[0]
     return ""
