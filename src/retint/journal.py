@@ -142,7 +142,7 @@ class Journal:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.path, flags, 0o666)
-            _lock(self._descriptor)
+            lock(self._descriptor)
             self._read()  # another run may have ended between our reading and our lock
             self._mend()
         except OSError as error:
@@ -199,7 +199,8 @@ class Journal:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(descriptor: int) -> None:
+    def lock(descriptor: int) -> None:
+        """Lock an open file against other processes; BlockingIOError where one has it."""
         # Windows' locks forbid reading too: lock a byte far behind any journal's end.
         os.lseek(descriptor, 1 << 40, os.SEEK_SET)
         try:
@@ -210,7 +211,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(descriptor: int) -> None:
+    def lock(descriptor: int) -> None:
+        """Lock an open file against other processes; BlockingIOError where one has it."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

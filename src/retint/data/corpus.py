@@ -93,11 +93,19 @@ class Corpus:
             archives[shard] = zipfile.ZipFile(self.folder / shard)
         return archives[shard].read(file)
 
+    def read(self, entry: Entry) -> bytes:
+        """One picture's file as it is. InputError with its name where that fails."""
+        try:
+            return self._bytes(entry.shard, entry.file)
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            place = self.folder / entry.shard / entry.file
+            raise InputError(f"{place}: cannot be read ({error})") from None
+
     def picture(self, entry: Entry) -> Image.Image:
         """Decode one picture to sRGB. InputError with its name where that fails."""
         try:
-            return Image.open(io.BytesIO(self._bytes(entry.shard, entry.file))).convert("RGB")
-        except (OSError, KeyError, zipfile.BadZipFile, UnidentifiedImageError) as error:
+            return Image.open(io.BytesIO(self.read(entry))).convert("RGB")
+        except (OSError, UnidentifiedImageError) as error:
             place = self.folder / entry.shard / entry.file
             raise InputError(f"{place}: cannot be read ({error})") from None
 
