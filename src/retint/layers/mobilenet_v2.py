@@ -29,13 +29,9 @@ TAPS = (0, 2, 5, 12)  # blocks whose outputs are the features at strides 2, 4, 8
 CHANNELS = (16, 24, 32, 96, 1280)  # of the features at strides 2, 4, 8, 16 and 32
 
 
-def _same(x: Tensor, convolution: nn.Conv2d) -> Tensor:
-    """Convolve with TensorFlow's SAME padding: the larger half at the end."""
-    kernel, stride = convolution.kernel_size[0], convolution.stride[0]
-    total = kernel - stride if stride > 1 else kernel - 1  # sizes are multiples of the stride
-    if total > 0:
-        x = F.pad(x, (total // 2, total - total // 2, total // 2, total - total // 2))
-    return convolution(x)
+def _halving(x: Tensor, convolution: nn.Conv2d) -> Tensor:
+    """Convolve 3x3 with a stride of 2, padded as TensorFlow's SAME has it: at the end alone."""
+    return convolution(F.pad(x, (0, 1, 0, 1)))
 
 
 class InvertedResidual(nn.Module):
@@ -46,13 +42,14 @@ class InvertedResidual(nn.Module):
         wide = channels * expansion
         if expansion != 1:
             self.expand = nn.Conv2d(channels, wide, 1)
-        self.dw = nn.Conv2d(wide, wide, 3, stride, groups=wide)
+        self.dw = nn.Conv2d(wide, wide, 3, stride, padding=2 - stride, groups=wide)
         self.project = nn.Conv2d(wide, out, 1)
         self.residual = stride == 1 and channels == out
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu6(self.expand(x)) if hasattr(self, "expand") else x
-        y = self.project(F.relu6(_same(y, self.dw)))
+        y = _halving(y, self.dw) if self.dw.stride == (2, 2) else self.dw(y)
+        y = self.project(F.relu6(y))
         return x + y if self.residual else y
 
 
@@ -96,7 +93,7 @@ class MobileNetV2(nn.Module):
 
     def forward(self, L: Tensor) -> list[Tensor]:
         x = (L / 50 - 1).expand(-1, 3, -1, -1)  # grey as R = G = B in -1..1
-        x = F.relu6(_same(x, self.stem))
+        x = F.relu6(_halving(x, self.stem))
         features: list[Tensor] = []
         for k, block in enumerate(self.blocks):
             x = block(x)
