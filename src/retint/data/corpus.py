@@ -1,43 +1,22 @@
 """Colour pictures to train on: ZIP shards with a manifest, or any folder; read one by one, never
 all in memory."""
 
-import csv
 import hashlib
 import io
 import threading
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from retint.data.manifest import NAME, Entry, Manifest
+from retint.data.picture import SUFFIXES, decode
 from retint.errors import InputError
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One picture: `shard` is a ZIP in the corpus' folder, or empty for a file of its own."""
-
-    shard: str
-    file: str
-    width: int
-    height: int
-    dataset: str = ""
-    labels: str = ""
-    more: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)  # other columns
-
-    @property
-    def shorter(self) -> int:
-        """Length of the shorter side, pixels."""
-        return min(self.width, self.height)
 
 
 class Corpus:
-    """The pictures of a folder: by its `manifest.csv` (shard, file, dataset, labels, width,
-    height) or by looking.
+    """The pictures of a folder: by its `manifest.csv` (`retint.data.manifest`) or by looking.
 
     A manifest may name shards that are not there: those pictures are left out. Raises InputError
     where nothing is left.
@@ -46,7 +25,7 @@ class Corpus:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._open = threading.local()  # a ZipFile has one file position: each thread has its own
-        manifest = folder / "manifest.csv"
+        manifest = folder / NAME
         self.entries = self._listed(manifest) if manifest.is_file() else self._found()
         if not self.entries:
             raise InputError(
@@ -54,22 +33,9 @@ class Corpus:
             )
 
     def _listed(self, manifest: Path) -> list[Entry]:
-        with manifest.open(newline="", encoding="utf-8") as lines:
-            rows = list(csv.DictReader(lines))
-        there = {s for s in {r["shard"] for r in rows} if not s or (self.folder / s).is_file()}
-        return [
-            Entry(
-                r.pop("shard"),
-                r.pop("file"),
-                int(r.pop("width")),
-                int(r.pop("height")),
-                r.pop("dataset", ""),
-                r.pop("labels", ""),
-                r,
-            )
-            for r in rows
-            if r["shard"] in there
-        ]
+        entries = Manifest.read(manifest).entries
+        there = {s for s in {e.shard for e in entries} if not s or (self.folder / s).is_file()}
+        return [entry for entry in entries if entry.shard in there]
 
     def _found(self) -> list[Entry]:
         names = [
@@ -93,29 +59,42 @@ class Corpus:
             archives[shard] = zipfile.ZipFile(self.folder / shard)
         return archives[shard].read(file)
 
-    def read(self, entry: Entry) -> bytes:
-        """One picture's file as it is. InputError with its name where that fails."""
+    def data(self, entry: Entry) -> bytes:
+        """One picture as it is stored. InputError with its name where that fails."""
         try:
             return self._bytes(entry.shard, entry.file)
         except (OSError, KeyError, zipfile.BadZipFile) as error:
-            place = self.folder / entry.shard / entry.file
-            raise InputError(f"{place}: cannot be read ({error})") from None
+            raise InputError(f"{self.folder / entry.name}: cannot be read ({error})") from None
 
-    def picture(self, entry: Entry) -> Image.Image:
-        """Decode one picture to sRGB. InputError with its name where that fails."""
+    def picture(self, entry: Entry, shorter: int | None = None) -> Image.Image:
+        """Decode one picture to upright sRGB, its shorter side at most so long. InputError with its
+        name where that fails."""
+        data = self.data(entry)
         try:
-            return Image.open(io.BytesIO(self.read(entry))).convert("RGB")
-        except (OSError, UnidentifiedImageError) as error:
-            place = self.folder / entry.shard / entry.file
-            raise InputError(f"{place}: cannot be read ({error})") from None
+            return decode(data, shorter)
+        except Exception as error:  # decoders raise nearly anything for bytes that are no picture
+            raise InputError(f"{self.folder / entry.name}: cannot be read ({error})") from None
 
     def split(self, share: float) -> tuple[list[Entry], list[Entry]]:
-        """Training and validation pictures; by hash of the name, so that it stays when pictures
-        are added."""
+        """Training and validation pictures: by the column `split`, else by hash of the name.
+
+        The hash stays when pictures are added. Left out are pictures whose decision is drop, and
+        those kept for a test.
+        """
         train: list[Entry] = []
         validation: list[Entry] = []
-        for entry in self.entries:
-            digest = hashlib.sha256(f"{entry.shard}/{entry.file}".encode()).digest()
-            kept_apart = int.from_bytes(digest[:4]) < share * 2**32
-            (validation if kept_apart else train).append(entry)
+        for entry in used(self.entries):
+            side = entry.split or ("validation" if lot(entry) < share else "train")
+            if side != "test":
+                (validation if side == "validation" else train).append(entry)
         return train, validation
+
+
+def used(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries whose decision is not drop."""
+    return [entry for entry in entries if entry.decision != "drop"]
+
+
+def lot(entry: Entry) -> float:
+    """A number in 0..1 drawn by hash of where the picture came from: the same in any selection."""
+    return int.from_bytes(hashlib.sha256(entry.origin.encode()).digest()[:4]) / 2**32
