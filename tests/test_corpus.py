@@ -1,4 +1,4 @@
-"""The corpus: shards, folders, splits that stay, batches that can be repeated."""
+"""The corpus: shards, folders, splits that stay."""
 
 import csv
 import io
@@ -12,8 +12,6 @@ from PIL import Image
 from conftest import scene
 from retint.data.corpus import Corpus
 from retint.errors import InputError
-from retint.train.batches import Batches, centre_crops
-from retint.train.recipe import Data
 
 
 def encoded(height: int, width: int, seed: int) -> bytes:
@@ -75,22 +73,3 @@ def test_the_split_stays_when_pictures_are_added(tmp_path: Path):
     assert not {*train} & {*apart}
     corpus.entries = corpus.entries[: len(corpus.entries) // 2]
     assert set(corpus.split(0.25)[1]) <= set(apart)
-
-
-def test_a_batch_can_be_repeated_and_keeps_the_shares(tmp_path: Path):
-    corpus = Corpus(sharded(tmp_path))
-    data = Data(sizes=(64, 128), size_shares=(0.5, 0.5), large_side=96, large_share=0.5)
-    batches = Batches(corpus, corpus.entries, data, 8, seed=3)
-    shapes = set()
-    for step in range(8):
-        batch = batches(step)
-        shapes.add(batch.shape)
-        assert batch.dtype == np.uint8
-        assert np.array_equal(batch, Batches(corpus, corpus.entries, data, 8, seed=3)(step))
-    assert shapes == {(8, 3, 64, 64), (2, 3, 128, 128)}
-    assert not np.array_equal(batches(0)[:2, :, :64, :64], batches(1)[:2, :, :64, :64])
-
-
-def test_centre_crops_are_square(tmp_path: Path):
-    corpus = Corpus(sharded(tmp_path))
-    assert centre_crops(corpus, corpus.entries[:3], 32).shape == (3, 3, 32, 32)

@@ -20,6 +20,30 @@ def test_every_recipe_parses_and_survives_plain_values(path: Path):
     assert recipe.from_dict(recipe.to_dict(read)) == read
 
 
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_written_whole_is_read_back(path: Path, tmp_path: Path):
+    read = recipe.load(path)
+    recipe.write(read, tmp_path / "whole.toml")
+    assert recipe.load(tmp_path / "whole.toml") == read
+
+
+def test_stages_take_what_they_do_not_name_from_the_recipe(tmp_path: Path):
+    path = tmp_path / "r.toml"
+    path.write_text(
+        "[loss]\nl1 = 100\nadversarial = 1\n[schedule]\nsteps = 9\n[model]\nnote = 'b'\n"
+        "[[stages]]\nname = 'first'\nloss = {l1 = 1}\nschedule = {epochs = 2}\n"
+        "[[stages]]\nname = 'then'\nfreeze = ['encoder']\n"
+    )
+    read = recipe.load(path)
+    first, then = read.course
+    assert first.schedule
+    assert then.schedule
+    assert (first.loss, first.schedule.epochs) == ({"l1": 1.0}, 2.0)
+    assert (then.loss, then.schedule.steps) == ({"l1": 100.0, "adversarial": 1.0}, 9)
+    recipe.write(read, tmp_path / "whole.toml")
+    assert recipe.load(tmp_path / "whole.toml") == recipe.changed(read, ("name=r",))
+
+
 def test_changes_are_put_on_top(tmp_path: Path):
     path = tmp_path / "r.toml"
     path.write_text("[schedule]\nsteps = 5\n")
@@ -35,7 +59,11 @@ def test_changes_are_put_on_top(tmp_path: Path):
         ("[nonsense]\nx = 1", "unknown key 'nonsense'"),
         ("seed = 'one'", "is not of type int"),
         ("seed = true", "is not of type int"),
-        ("[data]\nsizes = [100]", "multiple of 32"),
+        ("[data]\nsizes = [100]", "multiple of 8"),
+        ("[optimiser]\nname = 'adamx'", "did you mean 'adam"),
+        ("[loss]\nmes = 1", "did you mean 'mse'"),
+        ("[[stages]]\nname = 'x'\nschedule = {epoch = 1}", "did you mean 'epochs'"),
+        ("[[stages]]\nrate = 1", "missing"),
         ("[data]\nsizes = [64, 96]", "differ in length"),
         ("seed = ", "Invalid value"),
     ],

@@ -27,7 +27,8 @@ decoder = [16, 12, 8]
 sizes = [32]
 size_shares = [1.0]
 large_side = 96
-validation = 0.2
+[validation]
+share = 0.2
 [bins]
 step = 20.0
 [optimiser]
@@ -36,6 +37,14 @@ warmup = 2
 [schedule]
 steps = 6
 """
+
+
+def assert_equal(one: Training, two: Training) -> None:
+    """Weights, averaged weights and what the terms remember."""
+    for a, b in ((one.net, two.net), (one.ema, two.ema), (one.terms, two.terms)):
+        for key, value in a.state_dict().items():
+            if isinstance(value, torch.Tensor):
+                assert torch.equal(value, b.state_dict()[key]), key
 
 
 @pytest.fixture
@@ -64,9 +73,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(
     rest = Training(None, corpus, tmp_path / "part", resume=last)
     assert rest.step == 3
     assert rest.run()
-    for one, two in ((whole.net, rest.net), (whole.ema, rest.ema)):
-        for key, value in one.state_dict().items():
-            assert torch.equal(value, two.state_dict()[key]), key
+    assert_equal(whole, rest)
 
 
 def test_a_run_leaves_a_log_and_a_sheet(corpus: Path, small: recipe.Recipe, tmp_path: Path):
@@ -77,8 +84,10 @@ def test_a_run_leaves_a_log_and_a_sheet(corpus: Path, small: recipe.Recipe, tmp_
         rows = list(csv.DictReader(file))
     assert [row["step"] for row in rows] == ["6"]
     assert float(rows[0]["val_ab"]) > 0
-    with Image.open(tmp_path / "run" / "sheet.jpg") as sheet:
+    assert 0 <= float(rows[0]["val_accuracy"]) <= 1
+    with Image.open(tmp_path / "run" / "sheets" / "00000006.jpg") as sheet:
         assert sheet.height == 3 * 32
+    assert recipe.load(tmp_path / "run" / "recipe.toml") == small
     assert "parameters" in said[0]
 
 

@@ -3,11 +3,16 @@
 import ctypes
 import os
 import platform
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from retint.errors import DeviceError, OptionsError
+
+if TYPE_CHECKING:
+    from retint.train.recipe import Recipe
 
 
 @click.command(name="train")
@@ -25,6 +30,20 @@ from retint.errors import DeviceError, OptionsError
     help="Folder of the run  [default: runs/NAME]",
 )
 @click.option("--resume", type=click.Path(path_type=Path), help="Checkpoint to go on from.")
+@click.option(
+    "--from", "model", metavar="MODEL", help="Fine-tune: a model's name, its file, or a checkpoint."
+)
+@click.option(
+    "--general",
+    type=click.Path(path_type=Path),
+    help="Pictures of all kinds, on which a fine-tuned model is measured too.",
+)
+@click.option(
+    "--freeze",
+    multiple=True,
+    metavar="PART",
+    help="Keep a part of the network as it is: encoder. Repeatable.",
+)
 @click.option(
     "--minutes",
     type=click.FloatRange(0, min_open=True),
@@ -50,57 +69,92 @@ def command(
     backbones: Path | None,
     output: Path | None,
     resume: Path | None,
+    model: str | None,
+    general: Path | None,
+    freeze: tuple[str, ...],
     minutes: float | None,
     steps: int | None,
     changes: tuple[str, ...],
     device: str,
     threads: int | None,
 ) -> None:
-    """Train a network by RECIPE, or go on with one (--resume).
+    """Train a network by RECIPE, fine-tune a model (--from), or go on with a training (--resume).
 
     The length of a training and the fall of its learning rate are the recipe's; --minutes and
-    --steps only end this
-    call earlier. A checkpoint is written every few minutes, at the end, and on Ctrl-C.
+    --steps only end this call earlier. A checkpoint is written every few minutes, at the end, and
+    on Ctrl-C. Under torchrun, several processes share one training.
     """
-    if recipe is None and resume is None:
-        raise click.UsageError("name a recipe, or a checkpoint with --resume")
-    if recipe is None and changes:
-        raise click.UsageError("--set changes a recipe: name it too")
+    if recipe is None and resume is None and model is None:
+        raise click.UsageError("name a recipe, a model with --from, or a checkpoint with --resume")
+    if resume is not None and (recipe or model or freeze):
+        raise click.UsageError("a checkpoint has its recipe with it: change that with --set alone")
     try:
         import torch
 
         from retint.predict import available_threads
-        from retint.train import recipe as recipes
         from retint.train.loop import Training
+        from retint.train.processes import Several
     except ModuleNotFoundError as error:
         raise OptionsError(f"training needs {error.name}: pip install 'retint[train]'") from None
 
+    count, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise DeviceError(
             f"{device}: this installation of torch finds no such device; see docs/train.md"
         )
+    if device == "cuda" and count > 1:
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     if device == "cpu":
         _keep_memory()
-        torch.set_num_threads(threads or available_threads())
-    chosen = recipes.load(recipe, changes) if recipe else None
-    name = chosen.name if chosen else resume.parent.name if resume else "run"
-    training = Training(
-        chosen,
-        data or _shared("photos", "--data"),
-        output or (resume.parent if resume else Path("runs") / name),
-        backbones=backbones or _shared("backbones"),
-        resume=resume,
-        device=device,
-        tell=lambda line: click.echo(line, err=True),
-    )
-    ended = training.run(minutes=minutes, steps=steps)
-    last = training.folder / "last.pt"
-    click.echo(
-        f"{last}: {training.step} steps, {training.seconds / 60:.1f} minutes; "
-        + ("the schedule has ended" if ended else f"go on with --resume {last}")
-    )
+        torch.set_num_threads(threads or max(1, available_threads() // count))
+    start = _model(model) if model else None
+    chosen = None if resume else _recipe(recipe, start, freeze, changes)
+    folder = output or (resume.parent if resume else Path("runs") / (chosen.name if chosen else ""))
+    with Several(rank, count, device) if count > 1 else nullcontext() as processes:
+        training = Training(
+            chosen,
+            data or _shared("photos", "--data"),
+            folder,
+            backbones=backbones or _shared("backbones"),
+            resume=resume,
+            changes=changes if resume else (),
+            start=start,
+            general=general,
+            device=device,
+            processes=processes,
+            tell=lambda line: click.echo(line, err=True),
+        )
+        ended = training.run(minutes=minutes, steps=steps)
+    if rank == 0:
+        last = training.folder / "last.pt"
+        click.echo(
+            f"{last}: {training.step} steps, {training.seconds / 60:.1f} minutes; "
+            + ("the schedule has ended" if ended else f"go on with --resume {last}")
+        )
+
+
+def _model(name: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Family, Config and weights of a model known by name, or of a file."""
+    from retint import export, hub
+
+    path = Path(name)
+    return export.state_of(path if path.suffix else hub.weights(name))
+
+
+def _recipe(
+    path: Path | None, start: Any, freeze: tuple[str, ...], changes: tuple[str, ...]
+) -> "Recipe":
+    from dataclasses import replace
+
+    from retint.train import recipe as recipes
+
+    if path is not None:
+        chosen = recipes.load(path, changes)
+    else:
+        chosen = recipes.changed(recipes.fine_tuning(bins="bins" in start[1]), changes)
+    return replace(chosen, freeze=(*chosen.freeze, *freeze)) if freeze else chosen
 
 
 def _shared(folder: str, option: str | None = None) -> Path:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from retint.errors import ModelError
 from retint.layers import bins
+from retint.layers.answer import Answer
 from retint.layers.mobilenet_v2 import CHANNELS, MobileNetV2
 
 MULTIPLE_OF = 32  # the network's size rule: height and width
@@ -26,6 +27,7 @@ class Config:
 
     # number of colours; the centres are fixed from the corpus when a training starts
     bins: int = 313
+    subjects: int = 0  # classes of what is shown, fixed likewise; 0: it does not say
     bottleneck: int = 256
     decoder: tuple[int, int, int] = (192, 128, 96)  # channels at strides 16, 8 and 4
     temperature: float = 0.38  # of the annealed mean
@@ -54,8 +56,8 @@ class Up(nn.Module):
 
 
 class Net(nn.Module):
-    """L* (n, 1, h, w), 0..100, h and w multiples of 32, to logits over the bins (n, q, h/4,
-    w/4)."""
+    """L* (n, 1, h, w), 0..100, h and w multiples of 32, to logits over the bins (n, q, h/4, w/4),
+    and over the subjects (n, c) where it has some."""
 
     centres: Tensor  # (q, 2), Lab units
     prior: Tensor  # (q,), share of each bin in the corpus
@@ -77,6 +79,8 @@ class Net(nn.Module):
         self.up8 = Up(d16, at8, d8)
         self.up4 = Up(d8, at4, d4)
         self.classify = nn.Conv2d(d4, config.bins, 1)
+        if config.subjects:
+            self.subject = nn.Linear(at32, config.subjects)
 
     def start_from(self, encoder: Path) -> None:
         """Take the encoder's weights from a file of pretrained ones."""
@@ -93,18 +97,22 @@ class Net(nn.Module):
         with torch.no_grad():
             self.classify.bias.copy_(prior.clamp_min(1e-6).log())
 
-    def forward(self, L: Tensor) -> Tensor:
+    def forward(self, L: Tensor) -> Answer:
         _, at4, at8, at16, at32 = self.encoder(L)
-        x = self.bottleneck(at32) + self.whole(at32.mean((2, 3)))[:, :, None, None]
+        whole = at32.mean((2, 3))
+        x = self.bottleneck(at32) + self.whole(whole)[:, :, None, None]
         x = self.up16(x, at16)
         x = self.up8(x, at8)
-        return self.classify(self.up4(x, at4))
+        subject = self.subject(whole) if self.config.subjects else None
+        return Answer(logits=self.classify(self.up4(x, at4)), subject=subject)
 
-    def colour(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+    def colour(self, answer: Answer) -> tuple[Tensor, Tensor]:
         """The colours chosen and the confidence in them.
 
         ab (n, 2, h/4, w/4) in Lab units; confidence (n, 1, h/4, w/4), 0..1.
         """
+        assert answer.logits is not None
+        logits = answer.logits.float()
         mixed = (self.prior + 1 / len(self.prior)) / 2
         logits = logits + self.config.prior_weight * mixed.log()[:, None, None]
         ab = bins.annealed_mean(logits, self.centres, self.config.temperature)
@@ -123,15 +131,14 @@ class Net(nn.Module):
             logits = logits + F.interpolate(
                 self._log_shares(small), size=logits.shape[2:], mode="bilinear"
             )
-        ab, confidence = self.colour(logits / len(self.config.scales))
+        ab, confidence = self.colour(Answer(logits=logits / len(self.config.scales)))
         return _grown(ab), _grown(confidence)
 
     def _log_shares(self, L: Tensor) -> Tensor:
         """Log of the distribution; of picture and mirror image, if so configured, their mean."""
         if not self.config.mirror:
-            return torch.log_softmax(self(L).float(), 1)
-        both = torch.log_softmax(self(torch.cat((L, L.flip(3)))).float(), 1)
-        there, back = both.chunk(2)
+            return _log_softmax(self(L))
+        there, back = _log_softmax(self(torch.cat((L, L.flip(3))))).chunk(2)
         return (there + back.flip(3)) / 2
 
 
@@ -141,6 +148,11 @@ def _nearest_size(n: int, scale: float) -> int:
     In whole numbers, since this becomes part of the exported network.
     """
     return (n * round(scale * 96) // 96 + MULTIPLE_OF // 2) // MULTIPLE_OF * MULTIPLE_OF
+
+
+def _log_softmax(answer: Answer) -> Tensor:
+    assert answer.logits is not None
+    return torch.log_softmax(answer.logits.float(), 1)
 
 
 def _grown(x: Tensor) -> Tensor:

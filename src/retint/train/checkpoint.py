@@ -2,8 +2,10 @@
 whole or not at all."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
@@ -13,10 +15,24 @@ from retint.errors import InputError, OutputError
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write `state` (tensors and plain values) to `path`, atomically. OutputError where it cannot
     be written."""
+    _replace(path, lambda file: torch.save(state, file))
+
+
+def copy(source: Path, path: Path) -> None:
+    """Copy a checkpoint, atomically; errors as for `save`."""
+
+    def write(file: IO[bytes]) -> None:
+        with source.open("rb") as original:
+            shutil.copyfileobj(original, file, 1 << 20)
+
+    _replace(path, write)
+
+
+def _replace(path: Path, write: Callable[[IO[bytes]], None]) -> None:
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:
-            torch.save(state, file)
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)

@@ -1,11 +1,10 @@
-"""The training loop: one page, read from top to bottom."""
+"""The training loop, read from top to bottom."""
 
-import csv
-import math
+import random as python_random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,39 +14,62 @@ from PIL import Image
 from torch import Tensor, nn
 
 from retint.data.corpus import Corpus
-from retint.errors import RetintError
-from retint.layers import bins
+from retint.errors import OptionsError, OutputError, RetintError
 from retint.models import family
 from retint.train import checkpoint, film
-from retint.train.batches import Batches, centre_crops
-from retint.train.recipe import Film, Recipe, from_dict, to_dict
+from retint.train import recipe as recipes
+from retint.train.batches import Batch, Batches, classes
+from retint.train.course import Clock, falling, progress, steps_of
+from retint.train.logs import Log, Progress
+from retint.train.network import build, configured, optimiser
+from retint.train.processes import Alone
+from retint.train.recipe import Film, Recipe, Stage
+from retint.train.tasks import Circumstances, Truth, terms
+from retint.train.validation import Validator, colours
 
-HEADER = [
-    "step",
-    "pictures",
-    "minutes",
-    "rate",
-    "loss",
-    "per_second",
-    "val_loss",
-    "val_ab",
-    "val_chroma",
-]
-SHEET = 12  # validation pictures on the sheet made at every checkpoint
+LOOK = 20  # steps between looks at the losses, for which the device has to be waited for
+COUNTED = 32  # batches whose colours are counted to choose the bins
 
 
-def _small_ab(scene: Tensor) -> Tensor:
-    """The true ab of a scene in linear light, at the quarter of its size at which networks
-    answer."""
-    return film.lab(nn.functional.avg_pool2d(scene, 4))[:, 1:]
+@dataclass
+class Position:
+    """How far a training is; with the seed, all that decides what comes next."""
+
+    step: int = 0
+    seconds: float = 0.0
+    stage: int = 0
+    stage_step: int = 0
+    stage_seconds: float = 0.0
+    best: float | None = None
+    since_best: int = 0
+    general: float | None = None  # general_ab when first measured
+
+
+@dataclass
+class Lately:
+    """What happened since the last line of the log."""
+
+    step: int
+    begun: float = field(default_factory=time.monotonic)
+    waited: float = 0.0
+    losses: list[Tensor] = field(default_factory=list[Tensor])
+    parts: list[dict[str, Tensor]] = field(default_factory=list[dict[str, Tensor]])
+    accuracy: list[float] = field(default_factory=list[float])
+
+    @property
+    def seconds(self) -> float:
+        """Since then."""
+        return max(time.monotonic() - self.begun, 1e-9)
 
 
 class Training:
-    """A training in a folder: `last.pt` (checkpoint), `log.csv`, `sheet.jpg`.
+    """A training in a folder: `last.pt` and `best.pt`, `recipe.toml`, `log.csv`, `sheets/`.
 
-    `recipe` starts a new one; `resume` (a checkpoint's path) goes on with its own recipe, and the
-    schedule of `recipe` where one is given too. Raises InputError, OptionsError, ModelError;
-    RetintError when the loss is no longer finite.
+    `recipe` starts a new one; `resume`, a checkpoint's path, goes on with its own recipe, and with
+    `changes` (as "schedule.minutes=30") on top. `start`, the family, Config and weights of a model,
+    is what a new training starts from (fine-tuning); `general` a corpus on which it should not get
+    worse. Raises InputError, OptionsError, ModelError; RetintError when the loss is no longer
+    finite or memory runs out, the last good checkpoint being kept.
     """
 
     def __init__(
@@ -58,231 +80,372 @@ class Training:
         *,
         backbones: Path | None = None,
         resume: Path | None = None,
+        changes: tuple[str, ...] = (),
+        start: tuple[str, dict[str, Any], dict[str, Tensor]] | None = None,
+        general: Path | None = None,
         device: str = "cpu",
+        processes: Alone | None = None,
         tell: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.folder, self.tell, self.device = folder, tell, torch.device(device)
-        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.device, self.backbones = folder, torch.device(device), backbones
+        self.processes = processes or Alone()
+        self.tell = tell if self.processes.first else lambda line: None
         state = checkpoint.load(resume) if resume else None
         if state is not None:
-            kept = from_dict(state["recipe"])
-            recipe = replace(kept, schedule=recipe.schedule) if recipe else kept
+            recipe = recipes.changed(recipes.from_dict(state["recipe"]), changes)
         if recipe is None:
-            raise RetintError("a training needs a recipe or a checkpoint to resume")
-        self.recipe = recipe
-        corpus = Corpus(data)
-        train, validation = corpus.split(recipe.data.validation)
-        self.batches = Batches(corpus, train, recipe.data, recipe.optimiser.batch, recipe.seed)
-        large = (
-            [e for e in validation if e.shorter >= recipe.data.large_side] or validation or train
+            raise OptionsError("a training needs a recipe, or a checkpoint to resume")
+        if start is not None:
+            recipe = replace(recipe, family=start[0], encoder=None)
+        self.recipe, self.course = recipe, recipe.course
+        self.position = Position(**state["position"]) if state else Position()
+
+        self.corpus = Corpus(data)
+        self.entries, apart = self.corpus.split(recipe.validation.share)
+        self.classes = state["classes"] if state else classes(self.entries, recipe.subject.fewest)
+        self.general = None
+        if general is not None:
+            other = Corpus(general)
+            self.general = (other, *other.split(recipe.validation.share))
+        self.validator = Validator(
+            recipe, self.corpus, apart or self.entries, self.device, self.general
         )
-        self.validation = torch.from_numpy(centre_crops(corpus, large[:256], recipe.data.sizes[0]))
-        torch.manual_seed(recipe.seed)
-        self.step, self.seconds = 0, 0.0
-        architecture = family(recipe.family)
-        if state is not None:
-            config = architecture.Config(**state["config"])
-            self.net = architecture.Net(config)
-            self.net.load_state_dict(state["net"])
-        else:
-            centres, prior = self._colours()
-            config = replace(architecture.Config(**recipe.model), bins=len(centres))
-            self.net = architecture.Net(config)
-            self.net.set_bins(centres, prior)
-            if recipe.encoder:
-                self.net.start_from(self._backbone(recipe.encoder, backbones))
-        self.net.to(self.device, memory_format=torch.channels_last)
-        self.ema = architecture.Net(config).to(self.device)
+
+        self._seed(0)
+        self.net: Any = self._network(state, start)
+        self.ema = type(self.net)(self.net.config).to(self.device)
         self.ema.load_state_dict(state["ema"] if state else self.net.state_dict())
-        rates = recipe.optimiser
-        encoder = list(self.net.encoder.parameters())
-        ours = {id(p) for p in encoder}
-        rest = [p for p in self.net.parameters() if id(p) not in ours]
-        self.optimiser = torch.optim.AdamW(
-            [{"params": encoder, "peak": rates.encoder_rate}, {"params": rest, "peak": rates.rate}],
-            lr=rates.rate,
-            weight_decay=rates.weight_decay,
-        )
-        if state is not None:
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.step, self.seconds = state["step"], state["seconds"]
-        balance = recipe.bins
-        self.weights = bins.rebalancing(self.net.prior, balance.mixing, balance.strength)
-        tell(
-            f"{recipe.name}: {len(train)} pictures, {len(self.validation)} for validation, "
-            f"{config.bins} colours, {sum(p.numel() for p in self.net.parameters()):,} parameters"
+        self.ema.eval().requires_grad_(False)
+        self.net.to(self.device, memory_format=torch.channels_last)
+        self.ended = self.position.stage >= len(self.course)
+        self._enter(self.course[min(self.position.stage, len(self.course) - 1)], state)
+        if self.processes.first:
+            folder.mkdir(parents=True, exist_ok=True)
+            recipes.write(recipe, folder / "recipe.toml")
+            self.log = Log(folder, step=self.step)
+        self.tell(
+            f"{recipe.name}: {len(self.entries)} pictures, {len(self.validator)} for validation, "
+            f"{sum(p.numel() for p in self.net.parameters()):,} parameters"
         )
 
-    @staticmethod
-    def _backbone(name: str, folder: Path | None) -> Path:
-        if folder is None or not (folder / name).is_file():
-            raise RetintError(
-                f"the recipe starts from {name}: give its folder with --backbones, "
-                "or train from scratch with --set encoder=''"
-            )
-        return folder / name
+    @property
+    def step(self) -> int:
+        """Steps taken so far."""
+        return self.position.step
 
-    def _colours(self) -> tuple[Tensor, Tensor]:
-        """The bins that occur, and their shares, over the first training pictures drawn."""
-        centres = bins.grid(self.recipe.bins.step)
-        counted = torch.zeros(len(centres))
-        for k in range(32):
-            pixels = torch.from_numpy(self.batches(k)).float() / 255
-            ab = _small_ab(film.to_linear(pixels))
-            counted += bins.histogram(ab.movedim(1, -1).reshape(-1, 2), centres)
-        share = counted / counted.sum()
-        kept = share > self.recipe.bins.rarest
-        return centres[kept], share[kept] / share[kept].sum()
+    @property
+    def seconds(self) -> float:
+        """Training time so far."""
+        return self.position.seconds
 
     def progress(self) -> float:
-        """Share of the schedule that is done, 0..1."""
-        schedule = self.recipe.schedule
-        if schedule.minutes is not None:
-            return min(1.0, self.seconds / (60 * schedule.minutes))
-        return min(1.0, self.step / schedule.steps)
+        """Share of the stage's schedule that is done, 0..1; 1 after the last stage."""
+        here, schedule = self.position, self.stage.schedule
+        if self.ended or schedule is None:
+            return 1.0
+        return progress(schedule, len(self.batches), here.stage_step, here.stage_seconds)
+
+    # ---- before the first step
+
+    def _network(
+        self,
+        state: dict[str, Any] | None,
+        start: tuple[str, dict[str, Any], dict[str, Tensor]] | None,
+    ) -> Any:
+        if state is None and start is None:
+            return build(
+                self.recipe, classes=self.classes, colours=self._colours, backbones=self.backbones
+            )
+        architecture = family(self.recipe.family)
+        config = architecture.Config(**(state["config"] if state else start[1]))  # type: ignore
+        net = architecture.Net(config if state else configured(config, self.recipe))
+        net.load_state_dict(state["net"] if state else start[2])  # type: ignore
+        return net
+
+    def _colours(self) -> Tensor:
+        """True ab (m, 2) of the first pictures drawn, as a network at a quarter of the size would
+        learn them."""
+        batches = self._batches(self.course[0], Alone(), "cpu")
+        plain, random = Film(plain=1.0), torch.Generator()
+        found: list[Tensor] = []
+        for k in range(COUNTED):
+            truth = self._truth(batches(k), plain, random.manual_seed(k))
+            small = truth.L[:, :, ::4, ::4]
+            found.append(truth.ab(small).movedim(1, -1).reshape(-1, 2))
+        return torch.cat(found)
+
+    def _batches(self, stage: Stage, processes: Alone, device: torch.device | str) -> Batches:
+        recipe, chosen = self.recipe, self.entries
+        if stage.datasets:
+            chosen = [e for e in chosen if e.dataset in stage.datasets]
+            if not chosen:
+                raise OptionsError(f"stage {stage.name}: no pictures of {stage.datasets}")
+        return Batches(
+            self.corpus,
+            chosen,
+            recipe.data,
+            recipe.augment,
+            batch=recipe.optimiser.batch,
+            seed=recipe.seed,
+            classes=self.classes,
+            general=self.general[:2] if self.general else None,
+            rank=processes.rank,
+            world=processes.count,
+            device=device,
+        )
+
+    def _enter(self, stage: Stage, state: dict[str, Any] | None = None) -> None:
+        """Make ready for a stage: its pictures, its loss, its optimiser; from a checkpoint's state
+        where that was in the middle of it."""
+        recipe, self.stage = self.recipe, stage
+        self.batches = self._batches(stage, self.processes, self.device)
+        for name, parameter in self.net.named_parameters():
+            parameter.requires_grad_(not name.startswith(stage.freeze or ("\0",)))
+        if not any(p.requires_grad for p in self.net.parameters()):
+            raise OptionsError(f"stage {stage.name}: everything is frozen")
+        self._seed(self.step)
+        given = Circumstances(
+            recipe, self.net, self.backbones, self.classes, self.device, self.processes.spread
+        )
+        self.terms = terms(stage.loss, given)
+        self.optimiser = optimiser(self.net, recipe.optimiser, stage.rate)
+        if state is not None and self.position.stage_step:
+            self.terms.load_state_dict(state["terms"])
+            self.optimiser.load_state_dict(state["optimiser"])
+        spread = self.processes.spread(self.net)
+        self.answer: Any = torch.compile(spread) if recipe.optimiser.compile else spread
+
+    # ---- the loop
 
     def run(self, *, minutes: float | None = None, steps: int | None = None) -> bool:
         """Train until the schedule ends, or for `minutes` or `steps` of this call; True when the
-        schedule has ended."""
-        begun, first, saved = time.monotonic(), self.step, time.monotonic()
-        before = self.seconds
-        losses: list[float] = []
-        with ThreadPoolExecutor(1) as ahead:  # the next batch is read while this one is learned
-            coming = ahead.submit(self.batches, self.step)
-            while self.progress() < 1:
-                try:
-                    pixels, coming = coming.result(), ahead.submit(self.batches, self.step + 1)
-                    losses.append(self._learn(torch.from_numpy(pixels)))
-                except KeyboardInterrupt:
-                    self.tell(f"step {self.step}: interrupted, writing a checkpoint")
-                    self._keep(losses or [math.nan])
-                    raise
-                now = time.monotonic()
-                self.seconds = before + now - begun
-                if not math.isfinite(losses[-1]):
-                    raise RetintError(
-                        f"step {self.step}: the loss is not finite; the last good checkpoint "
-                        "is kept. Lower optimiser.rate and resume"
-                    )
-                over = (minutes is not None and now - begun >= 60 * minutes) or (
-                    steps is not None and self.step - first >= steps
-                )
-                if over or now - saved >= 60 * self.recipe.schedule.checkpoint_minutes:
-                    self._keep(losses)
-                    losses, saved = [], time.monotonic()
-                elif self.step % 50 == 0:
-                    speed = (self.step - first) * self.recipe.optimiser.batch / (now - begun)
-                    self.tell(
-                        f"step {self.step}  {100 * self.progress():.1f} %  "
-                        f"loss {np.mean(losses[-50:]):.4f}  about {speed:.0f} pictures/s"
-                    )
-                if over:
-                    return self.progress() >= 1
-        if losses:
-            self._keep(losses)
-        return True
+        schedule has ended. KeyboardInterrupt, after a checkpoint, on Ctrl-C or SIGTERM."""
+        progress = Progress(
+            self.tell, self.recipe.name, bar=None if self.processes.first else False
+        )
+        self.say = progress.line
+        try:
+            with Clock(minutes, steps, self.step) as clock:
+                while not self.ended and not self._stage(clock, progress):
+                    self._enter(self.course[self.position.stage])
+                if clock.interrupted:
+                    self.say(f"step {self.step}: interrupted; a checkpoint is written")
+                    raise KeyboardInterrupt
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise RetintError(
+                f"step {self.step}: out of memory ({str(error).splitlines()[0]}); the last "
+                "checkpoint is kept. Lower optimiser.batch or data.sizes and resume"
+            ) from None
+        finally:
+            progress.close()
+        return self.ended
 
-    def _learn(self, pixels: Tensor) -> float:
-        self.net.train()
-        random = torch.Generator(self.device).manual_seed(self.recipe.seed * 1_000_003 + self.step)
-        with torch.no_grad():
-            L, scene = film.develop(pixels.to(self.device), self.recipe.film, random)
-            ab = _small_ab(scene)
-        rates = self.recipe.optimiser
-        warm = min(1.0, (self.step + 1) / rates.warmup)
-        falling = (1 + math.cos(math.pi * self.progress())) / 2
+    def _stage(self, clock: Clock, progress: Progress) -> bool:
+        """Train to the end of the stage (False), or of the call or the whole training (True)."""
+        here, shared = self.position, self.processes.shared
+        entered, seconds, stage_seconds = time.monotonic(), here.seconds, here.stage_seconds
+        self.lately = Lately(here.step)
+        with ThreadPoolExecutor(1) as ahead:  # the next batch is read while this one is learned
+            coming = ahead.submit(self.batches, here.stage_step)
+            while (done := shared(self.progress())[0]) < 1:
+                waiting = time.monotonic()
+                batch = coming.result()
+                self.lately.waited += time.monotonic() - waiting
+                coming = ahead.submit(self.batches, here.stage_step + 1)
+                self._learn(batch, done)
+                spent = time.monotonic() - entered
+                here.seconds, here.stage_seconds = seconds + spent, stage_seconds + spent
+                if here.step % LOOK == 0:
+                    self._look(progress)
+                over, due = shared(clock.over(here.step), self._is_due())
+                if self.progress() < 1 and (over or due):
+                    self._look(progress)
+                    self.ended = self._keep()
+                    if over or self.ended:
+                        return True
+                elif over:
+                    break
+        here.stage, here.stage_step, here.stage_seconds = here.stage + 1, 0, 0.0
+        self.ended = here.stage == len(self.course)
+        self._look(progress)
+        self._keep()
+        here.best, here.since_best = None, 0  # of a loss that may be another one now
+        return self.ended or bool(shared(clock.over(here.step))[0])
+
+    def _learn(self, batch: Batch, done: float) -> None:
+        here, how, processes = self.position, self.recipe.optimiser, self.processes
+        assert self.stage.schedule is not None
+        rate = min(1.0, (here.stage_step + 1) / max(1, how.warmup))
         for group in self.optimiser.param_groups:
-            group["lr"] = group["peak"] * warm * falling
-        with torch.autocast(self.device.type, torch.bfloat16):
-            logits = self.net(L.to(memory_format=torch.channels_last))
-        loss = self._loss(logits, ab)
+            group["lr"] = group["peak"] * rate * falling(self.stage.schedule, done)
+        random = torch.Generator(self.device).manual_seed(self._seed(here.step))
+        truth = self._truth(batch, self.recipe.film, random)
+        self.net.train()
+        for name, module in self.net.named_modules():
+            if self.stage.freeze and name.startswith(self.stage.freeze):
+                module.eval()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=how.precision == "bf16"):
+            answer = self.answer(truth.L.to(memory_format=torch.channels_last))
+            for term in self.terms.values():
+                term.learn(self.net, answer, truth)
+            parts = {name: term(self.net, answer, truth) for name, term in self.terms.items()}
+        loss = torch.stack([w * parts[n].float() for n, w in self.stage.loss.items()]).sum()
         self.optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.net.parameters(), rates.clip)
+        if how.clip:
+            nn.utils.clip_grad_norm_(self.net.parameters(), how.clip)
         self.optimiser.step()
-        self.step += 1
-        keep = min(rates.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            new = self.net.state_dict()
-            for name, old in self.ema.state_dict().items():
-                if old.is_floating_point():
-                    old.lerp_(new[name], 1 - keep)
-        return loss.item()
-
-    def _loss(self, logits: Tensor, ab: Tensor) -> Tensor:
-        how = self.recipe.bins
-        return bins.soft_cross_entropy(
-            logits, ab, self.net.centres, self.weights, how.neighbours, how.sigma
-        )
-
-    def _keep(self, losses: list[float]) -> None:
-        """Checkpoint, a line in the log, a sheet."""
-        measured, sheet = self._validate()
-        checkpoint.save(
-            self.folder / "last.pt",
-            {
-                "recipe": to_dict(self.recipe),
-                "config": dict(vars(self.net.config)),
-                "net": self.net.state_dict(),
-                "ema": self.ema.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "step": self.step,
-                "seconds": self.seconds,
-            },
-        )
-        pictures = self.step * self.recipe.optimiser.batch
-        row: dict[str, Any] = {
-            "step": self.step,
-            "pictures": pictures,
-            "minutes": round(self.seconds / 60, 2),
-            "rate": f"{self.optimiser.param_groups[1]['lr']:.2e}",
-            "loss": f"{np.mean(losses):.4f}",
-            "per_second": f"{pictures / max(self.seconds, 1e-9):.1f}",
-            **{name: f"{value:.4f}" for name, value in measured.items()},
-        }
-        log = self.folder / "log.csv"
-        new = not log.exists()
-        with log.open("a", newline="") as file:
-            writer = csv.DictWriter(file, HEADER)
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
-        Image.fromarray(sheet).save(self.folder / "sheet.jpg", quality=90)
-        self.tell("  ".join(f"{name} {value}" for name, value in row.items()))
+        here.step += 1
+        here.stage_step += 1
+        self._average(how.ema)
+        self.lately.losses.append(loss.detach())
+        self.lately.parts.append({name: part.detach() for name, part in parts.items()})
+        if processes.first and (here.step % LOOK == 0 or not self.lately.accuracy):
+            with torch.no_grad():
+                self.lately.accuracy.append(colours(self.net, answer, truth)["accuracy"])
 
     @torch.no_grad()
-    def _validate(self) -> tuple[dict[str, float], np.ndarray]:
-        """Loss, mean distance in the ab plane and chroma relative to the true one, of the averaged
-        weights, on plain
-        luminance; and a sheet of rows true, grey, coloured."""
-        self.ema.eval()
-        plain = Film(plain=1.0)
-        random = torch.Generator(self.device).manual_seed(0)
-        loss = distance = chroma = truth = 0.0
-        sheet: list[Tensor] = []
-        for pixels in self.validation.split(64):
-            L, scene = film.develop(pixels.to(self.device), plain, random)
-            small = _small_ab(scene)
-            with torch.autocast(self.device.type, torch.bfloat16):
-                logits = self.ema(L)
-            loss += self._loss(logits, small).item() * len(L)
-            said, _ = self.ema.colour(logits.float())
-            distance += (said - small).norm(dim=1).mean().item() * len(L)
-            chroma += said.norm(dim=1).mean().item() * len(L)
-            truth += small.norm(dim=1).mean().item() * len(L)
-            if not sheet:
-                count = min(SHEET, len(L))
-                ab_full = nn.functional.interpolate(said[:count], scale_factor=4.0, mode="bilinear")
-                grey = torch.zeros_like(ab_full)
-                true = film.lab(scene[:count])[:, 1:]
-                for colours in (true, grey, ab_full):
-                    row = film.srgb(L[:count], colours).permute(2, 0, 3, 1)
-                    sheet.append(row.reshape(row.shape[0], -1, 3))
-        count = len(self.validation)
-        picture = (torch.cat(sheet).cpu().numpy() * 255).round().astype(np.uint8)
-        measured = {
-            "val_loss": loss / count,
-            "val_ab": distance / count,
-            "val_chroma": chroma / truth,
+    def _average(self, keep: float) -> None:
+        keep = min(keep, (1 + self.step) / (10 + self.step))
+        new = self.net.state_dict()
+        for name, old in self.ema.state_dict().items():
+            if old.is_floating_point():
+                old.lerp_(new[name], 1 - keep)
+            else:
+                old.copy_(new[name])
+
+    def _truth(self, batch: Batch, how: Film, random: torch.Generator) -> Truth:
+        with torch.no_grad():
+            L, scene = film.develop(batch.pixels, how, random)
+        return Truth(L, scene, batch.subjects)
+
+    def _seed(self, step: int) -> int:
+        """Make what is random a function of seed, step and process: nothing more has to be kept."""
+        processes = self.processes
+        seed = (self.recipe.seed * 1_000_003 + step) * processes.count + processes.rank
+        torch.manual_seed(seed)
+        python_random.seed(seed)
+        return seed
+
+    # ---- what is seen and kept
+
+    def _is_due(self) -> bool:
+        """Whether it is time to measure and to keep a checkpoint."""
+        every, step = self.recipe.validation, self.position.stage_step
+        epoch = steps_of(every.epochs, len(self.batches))
+        return (
+            self.lately.seconds >= 60 * every.minutes
+            or bool(every.steps and step % every.steps == 0)
+            or bool(epoch and step % epoch == 0)
+        )
+
+    def _look(self, progress: Progress) -> None:
+        """Show where the training is; RetintError where it has gone astray."""
+        recent = self.lately.losses[-LOOK:]
+        if not recent:
+            return
+        mean = torch.stack(recent).float().mean().item()
+        if not np.isfinite(mean):
+            raise RetintError(
+                f"step {self.step}: the loss is not finite; the last good checkpoint is kept. "
+                "Lower optimiser.rate and resume"
+            )
+        taken = (self.step - self.lately.step) * self.recipe.optimiser.batch
+        stage = self.stage.name if len(self.course) > 1 else None
+        speed = taken / self.lately.seconds
+        progress.update(self.progress(), mean, speed, stage, self.step)
+
+    def _keep(self) -> bool:
+        """Measure, keep a checkpoint, a line in the log and a sheet; True to stop early."""
+        stop = False
+        if self.processes.first:
+            row, lately = self._row(), self.lately
+            measured, sheet = self.validator(self.ema, self.terms, self.stage.loss, self.classes)
+            better, why = self._judge(measured)
+            stop = bool(why)
+            if stop:
+                self.position.stage = len(self.course)
+            self._save(better)
+            self.log.row(row | {name: round(value, 5) for name, value in measured.items()})
+            self._sheet(sheet)
+            if lately.losses:
+                shown = row | {name: f"{value:.4f}" for name, value in measured.items()}
+                self.say("  ".join(f"{k} {v}" for k, v in shown.items() if v is not None))
+            if why:
+                self.say(f"step {self.step}: stopped early: {why}")
+        self.lately = Lately(self.step)
+        return self.processes.shared(stop)[0] > 0
+
+    def _sheet(self, pixels: np.ndarray) -> None:
+        path = self.folder / "sheets" / f"{self.step:08}.jpg"
+        try:
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(path, quality=90)
+        except OSError as error:
+            raise OutputError(f"{path}: not written ({error.strerror})") from error
+        self.log.sheet(self.step, path)
+
+    def _save(self, better: bool) -> None:
+        state = {
+            "recipe": recipes.to_dict(self.recipe),
+            "config": dict(vars(self.net.config)),
+            "classes": self.classes,
+            "net": self.net.state_dict(),
+            "ema": self.ema.state_dict(),
+            "terms": self.terms.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "position": asdict(self.position),
+            "step": self.step,
+            "seconds": self.seconds,
         }
-        return measured, picture
+        checkpoint.save(self.folder / "last.pt", state)
+        if better:
+            checkpoint.copy(self.folder / "last.pt", self.folder / "best.pt")
+
+    def _judge(self, measured: dict[str, float]) -> tuple[bool, str]:
+        """Whether this is the best so far, and why to stop, if so."""
+        here, how = self.position, self.recipe.validation
+        value = measured[how.best] * (-1 if how.best == "val_accuracy" else 1)
+        better = here.best is None or value < here.best
+        here.best, here.since_best = (value, 0) if better else (here.best, here.since_best + 1)
+        if how.stop and here.since_best >= how.patience:
+            return better, f"{how.best} is no better for {here.since_best} measurements"
+        if "general_ab" in measured and how.forget is not None:
+            here.general = here.general or measured["general_ab"]
+            worse = measured["general_ab"] / here.general - 1
+            if worse > how.forget:
+                return better, f"colours of the general set are {worse:.1%} further from the truth"
+        return better, ""
+
+    def _row(self) -> dict[str, Any]:
+        """A line of the log, without what is measured on pictures kept apart."""
+        lately, taken = self.lately, self.step - self.lately.step
+        batch, known = self.recipe.optimiser.batch, bool(self.lately.losses)
+        row: dict[str, Any] = {
+            "step": self.step,
+            "epoch": round(self.step / len(self.batches), 3),
+            "stage": self.stage.name,
+            "pictures": self.step * batch,
+            "minutes": round(self.seconds / 60, 3),
+            "rate": float(f"{self.optimiser.param_groups[-1]['lr']:.3g}"),
+            "loss": round(float(torch.stack(lately.losses).mean()), 5) if known else None,
+            "accuracy": round(float(np.mean(lately.accuracy)), 4) if lately.accuracy else None,
+            "per_second": round(taken * batch / lately.seconds, 1) if known else None,
+            "waiting": round(lately.waited / lately.seconds, 3) if known else None,
+        }
+        if known and len(lately.parts[0]) > 1:
+            for name in lately.parts[0]:
+                mean = torch.stack([part[name].float() for part in lately.parts]).mean()
+                row[f"loss_{name}"] = round(mean.item(), 5)
+        return row
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    words = str(error)
+    return (
+        isinstance(error, MemoryError | torch.OutOfMemoryError)
+        or "can't allocate memory" in words
+        or "out of memory" in words.lower()
+    )

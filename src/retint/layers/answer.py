@@ -1,0 +1,24 @@
+"""What a network says of a picture, whatever its family."""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Answer(NamedTuple):
+    """A network's raw answer; what its family does not say is None.
+
+    ab: (n, 2, h/s, w/s), Lab units. logits: over the ab bins, (n, q, h/s, w/s). subject: over the
+    classes of what is shown, (n, c).
+    """
+
+    ab: Tensor | None = None
+    logits: Tensor | None = None
+    subject: Tensor | None = None
+
+    @property
+    def place(self) -> Tensor:
+        """The map of answers, whose size is that at which colour is learned."""
+        found = self.ab if self.ab is not None else self.logits
+        assert found is not None
+        return found

@@ -1,0 +1,90 @@
+"""The network that a recipe asks for, before its first step."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from retint.errors import OptionsError
+from retint.layers import bins
+from retint.models import family
+from retint.train.recipe import Optimiser, Recipe
+
+
+def build(
+    recipe: Recipe,
+    *,
+    classes: Sequence[str],
+    colours: Callable[[], Tensor],
+    backbones: Path | None,
+) -> Any:
+    """A network of the recipe's family and variant, its encoder from a file where one is named.
+
+    colours: gives ab of the corpus (m, 2), Lab units, from which the bins are counted. OptionsError
+    for an unknown variant or key of `[model]`, or an encoder that is not in `backbones`.
+    """
+    architecture = family(recipe.family)
+    if recipe.variant not in architecture.variants:
+        known = ", ".join(architecture.variants)
+        raise OptionsError(f"{recipe.family} has no variant {recipe.variant!r}: there are {known}")
+    config = configured(architecture.variants[recipe.variant], recipe)
+    named = {term for stage in recipe.course for term in stage.loss}
+    if named & {"subject", "distribution"} and hasattr(config, "subjects"):
+        config = replace(config, subjects=len(classes))
+    if not hasattr(config, "bins"):
+        net = architecture.Net(config)
+    else:
+        centres, prior = _counted(colours(), recipe)
+        net = architecture.Net(replace(config, bins=len(centres)))
+        net.set_bins(centres, prior)
+    if recipe.encoder:
+        if backbones is None or not (backbones / recipe.encoder).is_file():
+            raise OptionsError(
+                f"the recipe starts from {recipe.encoder}: give its folder with --backbones, "
+                "or train from scratch with --set encoder=''"
+            )
+        net.start_from(backbones / recipe.encoder)
+    return net
+
+
+def configured(config: Any, recipe: Recipe) -> Any:
+    """A family's Config with the recipe's `[model]` on top; OptionsError for a key it lacks."""
+    unknown = [key for key in recipe.model if key not in vars(config)]
+    if unknown:
+        raise OptionsError(f"[model] {unknown[0]}: {recipe.family} has {', '.join(vars(config))}")
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.model.items()}
+    return replace(config, **values)
+
+
+def _counted(ab: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    """The bins that occur, and their shares."""
+    centres = bins.grid(recipe.bins.step)
+    share = bins.histogram(ab, centres)
+    kept = share > recipe.bins.rarest
+    return centres[kept], share[kept] / share[kept].sum()
+
+
+def optimiser(net: Any, how: Optimiser, factor: float) -> torch.optim.Optimizer:
+    """An optimiser of what is not frozen, the encoder at a rate of its own; each group's `peak` is
+    the rate it falls from."""
+    encoder = {id(p) for p in net.encoder.parameters()} if hasattr(net, "encoder") else set[int]()
+    parameters = [p for p in net.parameters() if p.requires_grad]
+    rates = (how.rate if how.encoder_rate is None else how.encoder_rate, how.rate)
+    groups: list[dict[str, Any]] = []
+    for inside, rate in zip((True, False), rates, strict=True):
+        chosen = [p for p in parameters if (id(p) in encoder) == inside]
+        if chosen:
+            groups.append({"params": chosen, "peak": rate * factor})
+    match how.name:
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=how.rate, weight_decay=how.weight_decay)
+        case "adam":
+            return torch.optim.Adam(groups, lr=how.rate)
+        case "sgd":
+            nesterov = how.momentum > 0
+            return torch.optim.SGD(
+                groups, how.rate, how.momentum, weight_decay=how.weight_decay, nesterov=nesterov
+            )
