@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from retint import color
+from retint import color, tint
 from retint.chroma import Chroma
 from retint.errors import ModelError
 from retint.tint import MEASURED_COLUMNS, MEASURED_ROWS, TILE, Tinter
@@ -15,6 +15,7 @@ sides = st.integers(1, 97)
 small_sides = st.integers(1, 12)
 seeds = st.integers(0, 2**32 - 1)
 depths = st.sampled_from([8, 16])
+reaches = st.sampled_from([0, 1, 20, 60, 200, 1e9])
 KEPT = {8: 0.30, 16: 0.002}
 
 
@@ -84,6 +85,32 @@ def test_is_the_reference_done_in_one_pass(height, width, h, w, bits, out, rgb, 
     # Half a code is rounding. A steep slope times the table's step of lightness adds some at 16.
     assert off.max() <= (0.65 if out == 8 else 16)
     assert off.mean() <= 0.35 if off.size > 300 else True
+
+
+@pytest.mark.skipif(tint.compiled is None, reason="retint was built without a C compiler")
+@given(sides, small_sides, depths, depths, st.booleans(), st.booleans(), reaches, seeds)
+@settings(deadline=None, max_examples=200)
+def test_the_compiled_kernel_gives_the_pixels_of_numpy(h, w, bits, out, rgb, toned, reach, seed):
+    size = 40, 23 * h  # on both sides of the compiled kernel's 256 pixels at a time
+    codes = random_codes((*size, 3) if rgb else size, bits, seed)
+    chroma = random_chroma(1 + h % 12, w, seed, reach)
+    tone = np.random.default_rng(seed).uniform(-100, 100, (256, 2)) if toned else None
+    found = tinted(codes, chroma, out, tone=tone)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tint, "compiled", None)
+        assert_array_equal(found, tinted(codes, chroma, out, tone=tone))
+
+
+@pytest.mark.skipif(tint.compiled is None, reason="retint was built without a C compiler")
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_compiled_kernel_gives_every_code_as_numpy_does(bits):
+    codes = np.arange(2**bits, dtype=f"uint{bits}").reshape(2 ** (bits // 2), -1)
+    for reach in (0, 1, 10, 60, 200, 1e9):
+        chroma = random_chroma(16, 16, reach=reach)
+        found = tinted(codes, chroma, bits)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tint, "compiled", None)
+            assert_array_equal(found, tinted(codes, chroma, bits))
 
 
 @pytest.mark.parametrize("bits", [8, 16])

@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,11 @@ from retint import color
 from retint.chroma import Chroma, bilinear_taps
 from retint.color import Floats
 from retint.errors import ModelError
+
+try:
+    import retint._tint as compiled
+except ImportError:  # built without a C compiler: numpy gives the same pixels, more slowly
+    compiled = None
 
 Codes: TypeAlias = NDArray[np.unsignedinteger[Any]]
 Plane: TypeAlias = NDArray[np.float32]
@@ -68,6 +73,7 @@ class Tinter:
         self._coefficients = small = _coefficients(chroma)
         self._slopes = np.diff(small, append=small[:, :, -1:])
         self._tone = None if tone is None else (tone[:, 0] / 500, tone[:, 1] / -200)
+        self._looked_up: dict[tuple[int, int], tuple[Plane, Plane | None]] = {}
         h, w, _ = chroma.ab.shape
         left, _, self._across = bilinear_taps(w, width, 0, width)
         self._repeats = np.bincount(left, minlength=w)
@@ -96,43 +102,65 @@ class Tinter:
         codes: sRGB-encoded uint8 or uint16, (rows, width) grey, or (rows, width, 3) of which the
         luminance is taken. Returns (rows, width, 3), uint8 or uint16 as `bits_out` says.
         """
-        rows, width = codes.shape[:2]
-        out = np.empty((rows, width, 3), _dtype(self.bits_out))
+        rows = len(codes)
+        out = np.empty((*codes.shape[:2], 3), _dtype(self.bits_out))
         above = self._above[y0 : y0 + rows]
         # Rows between the same two small rows share their coefficients.
         turns = (np.flatnonzero(np.diff(above)) + 1).tolist()
-        with np.errstate(divide="ignore", invalid="ignore"):  # for _shrink, which says why
-            for start, stop in pairwise([0, *turns, rows]):
-                first, growth = self._grown_rows(y0 + start)
-                step = max(1, TILE // width)
-                for y in range(start, stop, step):
-                    tall = slice(y, min(y + step, stop))
-                    down = self._down[y0 + y : y0 + tall.stop, None, None]
-                    for x in range(0, width, TILE):
-                        wide = slice(x, x + TILE)
-                        ends = first[:, wide], growth[:, wide]
-                        self._tint(codes[tall, wide], *ends, down, out[tall, wide])
+        for start, stop in pairwise([0, *turns, rows]):
+            ends = self._grown_rows(y0 + start)
+            down = self._down[y0 + start : y0 + stop]
+            if compiled is None:
+                self._tint_with_numpy(codes[start:stop], out[start:stop], *ends, down)
+            else:
+                self._tint_compiled(codes[start:stop], out[start:stop], *ends, down)
         self._measure(codes, out, y0)
         return out
 
-    def _tint(self, codes: Codes, first: Plane, growth: Plane, down: Plane, out: Codes) -> None:
-        """One tile: codes (r, c) or (r, c, 3) to out (r, c, 3).
+    def _tint_compiled(
+        self, codes: Codes, out: Codes, first: Plane, growth: Plane, down: Plane
+    ) -> None:
+        """As `_tint_with_numpy`, to the last bit."""
+        assert compiled is not None
+        (curve, tone), bits = self._curves(codes), self.bits_out
+        shares = None if codes.ndim == 2 else _shares(8 * codes.itemsize)
+        tables = curve, _encoded(bits), _numbers(bits), shares, tone
+        compiled.tint(codes, out, first, growth, down, *tables)
 
-        first, growth: coefficients (8, c) of the small row above, and what they grow by to the
-        one below; down: how far between the two each row lies, (r, 1, 1).
+    def _tint_with_numpy(
+        self, codes: Codes, out: Codes, first: Plane, growth: Plane, down: Plane
+    ) -> None:
+        """Some rows between the same two small rows, tile by tile.
+
+        first, growth: coefficients (8, width) of the small row above, and what they grow by to
+        the one below; down: how far between the two each row lies, (rows,).
         """
+        rows, width = codes.shape[:2]
+        step = max(1, TILE // width)
+        with np.errstate(divide="ignore", invalid="ignore"):  # for _shrink, which says why
+            for y in range(0, rows, step):
+                tall = slice(y, y + step)
+                for x in range(0, width, TILE):
+                    wide = slice(x, x + TILE)
+                    ends = first[:, wide], growth[:, wide]
+                    self._tint(codes[tall, wide], out[tall, wide], *ends, down[tall, None, None])
+
+    def _tint(self, codes: Codes, out: Codes, first: Plane, growth: Plane, down: Plane) -> None:
+        """One tile: codes (r, c) or (r, c, 3) to out (r, c, 3)."""
         room = self._room(codes.shape[0], codes.shape[1])
         white = ROOTS[self.bits_out] ** 2
+        luminance = room.g
         if codes.ndim == 2:
-            curve, luminance = _curve_by_code(8 * codes.itemsize), room.g
             np.copyto(room.index, codes)
         else:
-            curve, luminance = _curve_by_root(self.bits_out), room.Y
+            luminance = room.Y
             _luminance(codes, room.index, room.Y, room.t)
             np.multiply(room.Y, np.float32(white), out=room.t)
             np.copyto(room.index, np.sqrt(room.t, out=room.t), casting="unsafe")
-        _look_up(curve.f, room.index, room.f)
-        _look_up(curve.inverse, room.index, room.g)
+        curve, tone = self._curves(codes)
+        _look_up(curve, room.index, room.f)
+        np.copyto(room.g, room.f)
+        _curve_inverse(room.g, room.t, room.xz[:, 0])
 
         np.multiply(growth, down, out=room.coefficients)
         np.add(room.coefficients, first, out=room.coefficients)
@@ -141,9 +169,10 @@ class Tinter:
         np.add(room.xz, intercept, out=room.xz)
         np.maximum(room.xz, low, out=room.xz)
         np.minimum(room.xz, high, out=room.xz)
-        if self._tone is not None:
+        if tone is not None:
             for i in (0, 1):
-                _add_tone(room.xz[:, i], self._tone[i], room.f)
+                _look_up(tone[i], room.index, room.t)
+                np.add(room.xz[:, i], room.t, out=room.xz[:, i])
         np.add(room.xz, room.f[:, None], out=room.xz)
         _curve_inverse(room.xz, *room.spare_2)
         np.subtract(room.xz, room.g[:, None], out=room.xz)
@@ -164,6 +193,18 @@ class Tinter:
             _look_up(_encoded(self.bits_out), room.indices, out)
         else:
             out[...] = _encoded(self.bits_out)[room.indices]
+
+    def _curves(self, codes: Codes) -> tuple[Plane, Plane | None]:
+        """Lab's f, and the tone added to x and z if any, by grey code or by root of luminance."""
+        kind = codes.ndim, codes.itemsize
+        if kind not in self._looked_up:
+            grey, bits = codes.ndim == 2, 8 * codes.itemsize
+            curve, tone = _f_by_code(bits) if grey else _f_by_root(self.bits_out), None
+            if self._tone is not None:
+                tone = np.array([np.interp(curve, TONE_STEPS, added) for added in self._tone])
+                tone = tone.astype(np.float32)
+            self._looked_up[kind] = curve, tone
+        return self._looked_up[kind]
 
     def _room(self, r: int, c: int) -> "_Room":
         own = self._own
@@ -246,10 +287,6 @@ def _look_up(table: NDArray[Any], index: NDArray[np.intp], out: NDArray[Any]) ->
     np.take(table, index, out=out, mode="wrap")
 
 
-def _add_tone(delta: Plane, tone: Floats, f: Plane) -> None:
-    np.add(delta, np.interp(f, TONE_STEPS, tone), out=delta, casting="same_kind")
-
-
 def _curve_inverse(f: Plane, m: Plane, spare: Plane) -> None:
     """Undo Lab's curve in place: f^3 above the knee, below it the tangent there.
 
@@ -270,10 +307,11 @@ def _shrink(rgb: Plane, Y: Plane, t: Plane, spare: Plane) -> None:
     which fmin ignores.
     """
     np.max(rgb, axis=1, out=spare)
+    np.add(spare, ZERO, out=spare)  # of -0 and 0 it may be either: make it 0
     np.subtract(ONE, Y, out=t)
     np.divide(t, spare, out=t)
     np.min(rgb, axis=1, out=spare)
-    np.subtract(ZERO, spare, out=spare)  # not negated: x / -0 would be -inf
+    np.subtract(ZERO, spare, out=spare)  # not negated, for the same reason
     np.divide(Y, spare, out=spare)
     np.fmin(t, spare, out=t)
     np.clip(t, ZERO, ONE, out=t)
@@ -330,9 +368,9 @@ def _linear_by_root(bits: int) -> Floats:
 
 
 @cache
-def _shares(bits: int) -> list[Plane]:
-    """Share in luminance by code of red, of green and of blue."""
-    return [(w * _linear_by_code(bits)).astype(np.float32) for w in color.LUMINANCE_WEIGHTS]
+def _shares(bits: int) -> Plane:
+    """Share in luminance by code of red, of green and of blue: (3, codes)."""
+    return (color.LUMINANCE_WEIGHTS[:, None] * _linear_by_code(bits)).astype(np.float32)
 
 
 @cache
@@ -342,27 +380,23 @@ def _encoded(bits: int) -> Codes:
     return np.rint(encoded * ((1 << bits) - 1)).astype(_dtype(bits))
 
 
-class _Curve(NamedTuple):
-    f: Plane
-    inverse: Plane
+@cache
+def _f_by_code(bits: int) -> Plane:
+    return _f(_linear_by_code(bits))
 
 
 @cache
-def _curve_by_code(bits: int) -> _Curve:
-    return _curve(_linear_by_code(bits))
+def _f_by_root(bits: int) -> Plane:
+    return _f(_linear_by_root(bits))
+
+
+def _f(luminance: Floats) -> Plane:
+    return ((color.luminance_to_lightness(luminance) + 16) / 116).astype(np.float32)
 
 
 @cache
-def _curve_by_root(bits: int) -> _Curve:
-    return _curve(_linear_by_root(bits))
-
-
-def _curve(luminance: Floats) -> _Curve:
-    """Lab's f of luminance, and what `_curve_inverse` makes of that.
-
-    It must be the same to the last bit, for a pixel without chroma to stay without.
-    """
-    f = ((color.luminance_to_lightness(luminance) + 16) / 116).astype(np.float32)
-    inverse = f.copy()
-    _curve_inverse(inverse, np.empty_like(f), np.empty_like(f))
-    return _Curve(f, inverse)
+def _numbers(bits: int) -> Plane:
+    """The constants of `_tint.c`, in its order."""
+    white = ROOTS[bits] ** 2
+    of_xz = X_TO_RGB.ravel(), Z_TO_RGB.ravel()
+    return np.array([KNEE, SLOPE, white, white * (1 + HAIR), *of_xz[0], *of_xz[1]], np.float32)
