@@ -1,0 +1,1 @@
+"""Trainings looked at from outside: their logs as curves, their sheets as a page. No torch."""
