@@ -1,5 +1,6 @@
 """What the commands about corpora share."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,3 +25,10 @@ def manifest_of(corpus: Path) -> "Manifest":
 def share(number: int, of: int) -> str:
     """A number and its share in per cent."""
     return f"{number} ({100 * number / max(1, of):.1f} %)"
+
+
+def threads() -> int:
+    """Threads that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
