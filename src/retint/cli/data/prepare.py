@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import click
 from retint.cli.data._corpus import threads
 
 if TYPE_CHECKING:
+    from retint.data.fetch.fetched import Fetched
     from retint.data.prepare import Outcome
     from retint.data.sources import Original, Sidecar
 
@@ -58,24 +59,27 @@ def command(
 
     Pictures are turned upright, brought to sRGB, shrunk and stored as WebP in ZIP shards, with a
     manifest. The same command goes on where an earlier one was stopped or killed. What is broken,
-    or the same picture again, is listed in OUT/rejected.csv with the reason.
+    or the same picture again, is listed in OUT/rejected.csv with the reason. Of a folder that
+    retint data fetch made, the pictures in its list are taken, with all that it says of them.
 
     Exit code 1 only where not one picture could be used.
     """
+    from retint.data.fetch.fetched import Fetched
     from retint.data.prepare import Form, prepare
     from retint.data.sources import Sidecar, weight
 
     columns = {"dataset": dataset, "license": license, "author": author}
     given = {name: text for name, text in columns.items() if text}
     sidecar = Sidecar(labels) if labels else None
+    fetched = {source: Fetched(source) for source in sources if Fetched.made(source)}
     form = Form(shorter_side, quality, keep, max_pixels)
     outcomes = prepare(
-        _originals(sources, given, sidecar, folder_labels=not no_folder_labels),
+        _originals(sources, fetched, given, sidecar, folder_labels=not no_folder_labels),
         output,
         form,
         shard_mb=shard_mb,
         jobs=jobs or threads(),
-        columns=sidecar.columns if sidecar else (),
+        columns=[name for list_ in (*fetched.values(), sidecar) if list_ for name in list_.columns],
     )
     total = None
     if sys.stderr.isatty() and None not in (weights := [weight(source) for source in sources]):
@@ -110,6 +114,7 @@ _TOLD = {
 
 def _originals(
     sources: Sequence[Path],
+    fetched: "Mapping[Path, Fetched]",
     columns: dict[str, str],
     sidecar: "Sidecar | None",
     *,
@@ -119,7 +124,11 @@ def _originals(
     from retint.data.sources import originals
 
     for source in sources:
-        for original in originals(source, columns, folder_labels=folder_labels):
+        if source in fetched:
+            found = fetched[source].originals(columns)
+        else:
+            found = originals(source, columns, folder_labels=folder_labels)
+        for original in found:
             if sidecar and (about := sidecar.about(source, original)):
                 original = replace(original, columns={**original.columns, **about})
             yield original
