@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import struct
 import sys
 from pathlib import Path
@@ -68,6 +69,13 @@ def test_a_damaged_table_gives_way(tmp_path: Path, damage: bytes):
     (tmp_path / "log.csv").write_bytes(damage)
     logs.Log(tmp_path, step=5).row({"step": 6, "loss": 1.0})
     assert table(tmp_path) == [{"step": "6", "loss": "1"}]
+
+
+def test_what_a_training_knows_of_itself(tmp_path: Path):
+    log = logs.Log(tmp_path)
+    log.about({"parameters": 1})
+    log.about({"parameters": 3_876_928, "device": "cpu"})
+    assert json.loads((tmp_path / "about.json").read_text())["parameters"] == 3_876_928
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path):
@@ -156,6 +164,18 @@ def test_a_resumed_training_counts_only_its_own_time(monkeypatch: pytest.MonkeyP
     clock.now += 600
     progress.update(0.6, 1.0, 1.0)
     assert told[-1].endswith("40 min left")
+
+
+def test_time_left_is_that_of_the_stage(monkeypatch: pytest.MonkeyPatch):
+    clock, told = Clock(monkeypatch), []
+    progress = logs.Progress(told.append, "mine", bar=False, every=0)
+    for minute, share, stage in ((0, 0.0, "one"), (10, 0.9, "one"), (20, 0.0, "two")):
+        clock.now = 1000.0 + 60 * minute
+        progress.update(share, 1.0, 1.0, stage)
+    assert told[-1].endswith("? left")
+    clock.now += 60
+    progress.update(0.25, 1.0, 1.0, "two")
+    assert told[-1].endswith("3 min left")
 
 
 def test_a_terminal_gets_a_bar_and_lines_above_it(

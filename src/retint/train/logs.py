@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import io
+import json
 import math
 import os
 import time
@@ -69,6 +70,15 @@ class Log:
                 self._events.image(step, "sheet", picture.read_bytes())
         except OSError as error:
             raise OutputError(f"{self.path.parent}: {picture.name}: {error.strerror}") from error
+
+    def about(self, values: Mapping[str, object]) -> None:
+        """Write down what the training knows of itself, as `about.json`: "parameters", say."""
+        part = self.path.with_name("about.json.part")
+        try:
+            part.write_text(json.dumps(dict(values), indent=1) + "\n", encoding="utf-8")
+            part.replace(self.path.with_name("about.json"))
+        except OSError as error:
+            raise OutputError(f"{part}: not written ({error.strerror})") from error
 
     def close(self) -> None:
         """Close the event file; every row is on disk already."""
@@ -201,12 +211,12 @@ class Progress:
     ) -> None:
         """Say where the training is.
 
-        share: done of the whole, 0..1; loss: of late; per_second: pictures; stage: its name, where
-        there are several.
+        share: done, 0..1, of the stage where there are several; loss: of late; per_second:
+        pictures; stage: its name.
         """
         now = time.monotonic()
-        if self._first is None:  # a resumed training begins in the middle
-            self._first = share
+        if self._first is None or stage != self._stage:  # a resumed one begins in the middle
+            self._first, self._begun = share, now
         done = share - self._first
         left = (now - self._begun) * (1 - share) / done if done > 0 else None
         words = [f"loss {loss:.4g}", f"{per_second:.0f} pictures/s", f"{_duration(left)} left"]
