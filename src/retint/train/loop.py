@@ -199,6 +199,7 @@ class Training:
         where that was in the middle of it."""
         recipe, self.stage = self.recipe, stage
         self.batches = self._batches(stage, self.processes, self.device)
+        self.net.zero_grad()  # nothing of an earlier stage counts
         for name, parameter in self.net.named_parameters():
             parameter.requires_grad_(not name.startswith(stage.freeze or ("\0",)))
         if not any(p.requires_grad for p in self.net.parameters()):
@@ -207,9 +208,9 @@ class Training:
         given = Circumstances(
             recipe, self.net, self.backbones, self.classes, self.device, self.processes.spread
         )
-        self.terms = terms(stage.loss, given)
+        self.terms: Any = terms(stage.loss, given)
         self.optimiser = optimiser(self.net, recipe.optimiser, stage.rate)
-        if state is not None and self.position.stage_step:
+        if state is not None and (self.position.stage_step or self.ended):
             self.terms.load_state_dict(state["terms"])
             self.optimiser.load_state_dict(state["optimiser"])
         spread = self.processes.spread(self.net)
