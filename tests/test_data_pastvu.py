@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 
 from faulty_server import Clock, Reply, Server, serving
 from retint.data.fetch import pastvu
+from retint.data.fetch.fetched import Fetched
 from retint.errors import InputError, OptionsError
 
 
@@ -98,7 +99,7 @@ class PastVu:
         self.asked.append((method, params))
         if method == "photo.giveForPage":
             if params["cid"] == 404:
-                return json.dumps({"error": {"code": "NO_SUCH_PHOTO"}, "rid": "x"}).encode()
+                return json.dumps({"type": "NotFoundError", "code": "NO_SUCH_PHOTO"}).encode()
             result: object = {"photo": self.records[params["cid"]], "can": {"download": "login"}}
         else:
             ring = params["geometry"]["coordinates"][0]
@@ -156,6 +157,11 @@ def test_pastvu(server: Server, tmp_path: Path, clock: Clock):
     assert params["geometry"]["coordinates"][0][0] == [28.7, 46.9]  # pyright: ignore
     # Six pages, two pictures, two tiles, robots.txt: a second at least between any two.
     assert clock.now >= len(server.seen) - 2
+    assert all("?" not in path for path, _ in server.seen if path.startswith("/_p/"))
+    originals = list(Fetched(tmp_path).originals({}))
+    assert [original.columns["cid"] for original in originals] == ["5", "9"]
+    assert originals[0].columns["author"] == "Photo by И. Петров"
+    assert originals[0].read() == (tmp_path / row["file"]).read_bytes()
     before = len(server.seen)
     pastvu.fetch(CITY, tmp_path, clock.web(), silent, site=server.url)
     assert len(server.seen) == before + 1  # nothing but robots.txt
@@ -175,6 +181,21 @@ def test_pastvu_goes_on_where_it_was(server: Server, tmp_path: Path, clock: Cloc
     search = replace(CITY, years=(1900, 1950))
     with pytest.raises(OptionsError, match="another search"):
         pastvu.fetch(search, tmp_path, clock.web(), silent, site=server.url)
+
+
+def test_pastvu_has_nothing_there(server: Server, tmp_path: Path, clock: Clock):
+    site = PastVu(server, [record(5)])
+    sea = pastvu.Search((0, 0, 0.2, 0.2))
+    for _ in range(2):  # nothing is kept of a search that found nothing
+        with pytest.raises(InputError, match="longitude before latitude"):
+            pastvu.fetch(sea, tmp_path, clock.web(), silent, site=server.url)
+    assert len(site.asked) == 2
+    server.files["/api2"] = json.dumps({"type": "ApplicationError", "message": "Oh no"}).encode()
+    with pytest.raises(InputError, match="Oh no"):
+        pastvu.fetch(sea, tmp_path, clock.web(), silent, site=server.url)
+    server.files["/api2"] = b"<html>"
+    with pytest.raises(InputError, match="did not answer in JSON"):
+        pastvu.fetch(sea, tmp_path, clock.web(), silent, site=server.url)
 
 
 def test_pastvu_keeps_to_robots_txt(server: Server, tmp_path: Path, clock: Clock):

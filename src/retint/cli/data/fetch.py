@@ -168,9 +168,9 @@ def _accept(terms: str, accepted: bool) -> None:
 
 @contextmanager
 def _progress() -> "Generator[Callable[[str, int, int], None]]":
-    """A bar for each download on a terminal; nothing elsewhere."""
+    """A bar for each download on a terminal; a line for each tenth of it elsewhere."""
     if not sys.stderr.isatty():
-        yield lambda name, received, total: None
+        yield _tenths()
         return
     from rich import progress as bars
     from rich.console import Console
@@ -191,6 +191,18 @@ def _progress() -> "Generator[Callable[[str, int, int], None]]":
             shown.update(tasks[name], completed=received, total=total or None)
 
         yield tell
+
+
+def _tenths() -> Callable[[str, int, int], None]:
+    told: dict[str, int] = {}
+
+    def tell(name: str, received: int, total: int) -> None:
+        tenths = 10 * received // total if total else 0
+        if tenths > told.get(name, -1):
+            told[name] = tenths
+            click.echo(f"{name}: {10 * tenths} %", err=True)
+
+    return tell
 
 
 def _list() -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from retint.data.fetch import pictures
 from retint.data.fetch.download import Progress, Remote, download
+from retint.data.fetch.folder import alone_in
 from retint.data.fetch.lock import Lock
 from retint.data.fetch.pictures import Row
 from retint.data.fetch.sources import Archive, Source
 from retint.data.fetch.web import Web
-from retint.errors import InputError, OptionsError, OutputError
+from retint.errors import InputError, OptionsError
 
 
 def fetch(
@@ -34,35 +35,27 @@ def fetch(
     """
     wanted = source.wanted(parts)
     local = _given(source, wanted, given)
-    make_folder(folder)
-    there: dict[str, Path] = {}
-    for archive in wanted:
-        if archive.name in local:
-            there[archive.name] = local[archive.name]
-        elif archive.url:
-            remote = Remote(archive.name, archive.url, archive.hash, source.page)
-            there[archive.name] = download(remote, folder, web, progress)
-    if not wanted[0].name:
-        there = local
-    lock = Lock(folder)
-    hashes = {archive.name: archive.hash for archive in wanted}
-    for name, path in local.items():
-        lock.check(path, hashes.get(name, ""), name=name)
-    rows = (_complete(source, there, folder, row) for row in source.rows(there))
-    if classes:
-        rows = _only(source, classes, rows)
-    count = pictures.write(folder, pictures.sample(rows, limit) if limit else rows)
-    if not count:
-        raise InputError(f"{source.name}: no pictures in {', '.join(map(str, there.values()))}")
+    with alone_in(folder):
+        there: dict[str, Path] = {}
+        for archive in wanted:
+            if archive.name in local:
+                there[archive.name] = local[archive.name]
+            elif archive.url:
+                remote = Remote(archive.name, archive.url, archive.hash, source.page)
+                there[archive.name] = download(remote, folder, web, progress)
+        if not wanted[0].name:
+            there = local
+        lock = Lock(folder, web.tell)
+        hashes = {archive.name: archive.hash for archive in wanted}
+        for name, path in local.items():
+            lock.check(path, hashes.get(name, ""), name=name)
+        rows = (_complete(source, there, folder, row) for row in source.rows(there))
+        if classes:
+            rows = _only(source, classes, rows)
+        count = pictures.write(folder, pictures.sample(rows, limit) if limit else rows)
+        if not count:
+            raise InputError(f"{source.name}: no pictures in {', '.join(map(str, there.values()))}")
     return count
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder if it is not there; OutputError where that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made ({error.strerror})") from None
 
 
 def _given(source: Source, wanted: Sequence[Archive], given: Sequence[Path]) -> dict[str, Path]:
@@ -72,6 +65,8 @@ def _given(source: Source, wanted: Sequence[Archive], given: Sequence[Path]) -> 
             raise InputError(f"{path}: no such file")
     names = [archive.name for archive in wanted if archive.name]
     local = {path.name: path for path in given}
+    if len(local) < len(given):
+        raise OptionsError("two archives of one name: rename one")
     if names and (strange := [name for name in local if name not in names]):
         raise OptionsError(
             f"{strange[0]} is no archive of {source.name}, whose archives are {', '.join(names)}"

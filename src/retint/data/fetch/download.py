@@ -38,7 +38,7 @@ def download(remote: Remote, folder: Path, web: Web, progress: Progress) -> Path
     this disk is; the same call goes on later.
     """
     target = folder / remote.name
-    lock = Lock(folder)
+    lock = Lock(folder, web.tell)
     if target.exists():
         lock.check(target, remote.hash, remote.url)
         return target

@@ -3,13 +3,14 @@ that of the first fetch is held to ever after."""
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from retint.errors import InputError
 
 NAME = "fetch-lock.json"
-CHUNK = 1 << 20
+LONG = 1 << 30  # bytes
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,13 @@ class Held:
 
 
 class Lock:
-    """The files of a folder whose hashes are known, by name; InputError where it cannot be read."""
+    """The files of a folder whose hashes are known, by name; InputError where it cannot be read.
 
-    def __init__(self, folder: Path) -> None:
+    `tell` hears of files that take long to compare.
+    """
+
+    def __init__(self, folder: Path, tell: Callable[[str], None] | None = None) -> None:
+        self._tell = tell
         self.path = folder / NAME
         self.held: dict[str, Held] = {}
         if self.path.exists():
@@ -49,6 +54,8 @@ class Lock:
         if before and (before.size, before.modified) == (size, modified):
             found = before.hash
         else:
+            if self._tell and size > LONG:
+                self._tell(f"{name}: comparing its hash, {size / 1e9:.0f} GB")
             found = digest(path, expected.partition(":")[0] or "sha256")
         if expected and found != expected:
             origin = "its publisher names" if published else "was fetched first"

@@ -19,7 +19,7 @@ from typing import Any
 from PIL import Image, ImageStat, UnidentifiedImageError
 from PIL.JpegImagePlugin import get_sampling
 
-from retint.data.fetch.archived import make_folder
+from retint.data.fetch.folder import alone_in
 from retint.data.fetch.pictures import COLUMNS, NAME, Row, plain
 from retint.data.fetch.sources import PASTVU
 from retint.data.fetch.web import Refused, Web
@@ -29,6 +29,7 @@ MORE = (
     *("year", "year2", "kind", "source", "uploader", "address", "regions", "latitude", "longitude"),
     *("description", "original_download", "cid", "strip", "strip_seen"),
 )
+API, PICTURES = "/api2", "/_p/d/"
 LEFT_OUT = "left-out.csv"
 CURSOR = "pastvu-cursor.json"
 TILE = 0.25  # degrees; one listing each
@@ -100,12 +101,17 @@ def fetch(
     that the site's robots.txt asks for, a second at least. Stopped anywhere, the same call goes on
     from there. InputError for a server at fault, OptionsError where the folder has another search.
     """
-    make_folder(folder)
     rules = web.rules(site)
-    if not rules.can_fetch("retint", f"{site}/api2"):
+    if not all(rules.can_fetch("retint", f"{site}{path}") for path in (API, PICTURES)):
         raise InputError(f"{site}/robots.txt: asks programs to stay away")
     web.pause = web.pause or max(POLITE, float(rules.crawl_delay("retint") or 0))
-    state = _State(folder, search)
+    with alone_in(folder):
+        return _fetch(search, _State(folder, search), web, progress, limit, site)
+
+
+def _fetch(
+    search: Search, state: "_State", web: Web, progress: Progress, limit: int, site: str
+) -> tuple[int, int]:
     tiles = search.tiles()
     while state.tiles_done < len(tiles):
         for found in _listed(web, site, search.parameters(tiles[state.tiles_done])):
@@ -116,6 +122,12 @@ def fetch(
                 _one(web, site, cid, search, state)
                 progress(len(state.have), len(state.out))
         state.tile_done()
+    if not state.have and not state.out:
+        state.forget()
+        raise InputError(
+            f"{site}: has nothing there; bounds are west, south, east, north "
+            f"(longitude before latitude): {search.bounds}"
+        )
     return len(state.have), len(state.out)
 
 
@@ -126,7 +138,7 @@ def _one(web: Web, site: str, cid: int, search: Search, state: "_State") -> None
         if reason := _unwanted(record, search):
             state.leave_out(cid, reason)
             return
-        data = web.get(f"{site}/_p/d/{record['file']}")
+        data = web.get(f"{site}{PICTURES}{record['file'].partition('?')[0]}")
         picture, strip, seen = without_strip(data, int(record.get("waterhs") or 0))
     except Refused as refused:
         state.leave_out(cid, f"not to be had (HTTP {refused.code})")
@@ -150,13 +162,16 @@ def _one(web: Web, site: str, cid: int, search: Search, state: "_State") -> None
 def ask(web: Web, site: str, method: str, params: dict[str, Any]) -> Any:
     """The result of one method. `_Answer` where PastVu has an error to tell."""
     query = urllib.parse.urlencode({"method": method, "params": json.dumps(params)})
-    body = web.get(f"{site}/api2?{query}")
+    body = web.get(f"{site}{API}?{query}")
     try:
         reply: Record = json.loads(body)
     except ValueError:
-        raise InputError(f"{site}/api2: {method} did not answer in JSON; try again later") from None
+        raise InputError(f"{site}{API}: {method} did not answer in JSON; try again later") from None
     if "result" not in reply:
-        raise _Answer(_text(reply.get("error") or "no result"))
+        error: Any = reply.get("error") or reply
+        if not isinstance(error, str):
+            error = error.get("message") or error.get("code") or error
+        raise _Answer(_text(error))
     return reply["result"]
 
 
@@ -168,9 +183,9 @@ def _listed(web: Web, site: str, params: Record) -> list[Record]:
     try:
         return ask(web, site, "photo.getByBounds", params)["photos"]
     except Refused as refused:
-        raise InputError(f"{site}/api2: refused (HTTP {refused.code})") from None
+        raise InputError(f"{site}{API}: refused (HTTP {refused.code})") from None
     except _Answer as answer:
-        raise InputError(f"{site}/api2: PastVu says: {answer}") from None
+        raise InputError(f"{site}{API}: PastVu says: {answer}") from None
 
 
 def _unwanted(record: Record, search: Search) -> str:
@@ -284,6 +299,10 @@ class _State:
         """All of a tile is kept or left out."""
         self.tiles_done += 1
         self._note()
+
+    def forget(self) -> None:
+        """Nothing was found: the same search may look again."""
+        self._cursor.unlink()
 
     def _note(self) -> None:
         part = self._cursor.with_name(f"{CURSOR}.part")
