@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from retint import chunks, containers, tiff
+from retint import chunks, containers, jpeg, tiff
 from retint.codecs import Coding, Format
 from retint.metadata import Metadata
 
@@ -40,7 +40,11 @@ def encoder(
     options: dict[str, Any] = {"keep": "none"}
     if format.name == "jpeg":
         # 4:4:4, since colour at half the size would move luminance at edges
-        options |= {"Q": quality or coding.quality or JPEG_QUALITY, "subsample_mode": "off"}
+        # and each row of blocks begins anew: damage stays in it, and it can be decoded alone
+        options |= {
+            "Q": quality or coding.quality or JPEG_QUALITY, "subsample_mode": "off",
+            "restart_interval": -(-width // jpeg.BAND),
+        }  # fmt: skip
         return _saver("jpegsave_target", options), containers.jpeg_edit(meta, profile), 2
     if format.name == "png":
         options |= {"interlace": coding.interlaced, "filter": "sub"}

@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -57,11 +58,14 @@ def colorize(
         job = Job(path, place, place, place.parent)
     if job.problem:
         raise InputError(f"{printable(path)}: {job.problem}")
-    colorizer = Colorizer(predict.load(chosen.model, device=chosen.device), chosen)
-    try:
-        return _Work(job, colorizer, chosen, overwrite=True, partial=".").receipt()
-    except OSError as error:
-        raise InputError(f"{printable(path)}: {error.strerror or error}") from error
+    with ThreadPoolExecutor(1) as beside:
+        opening = beside.submit(_open, job.source, chosen)
+        colorizer = Colorizer(predict.load(chosen.model, device=chosen.device), chosen)
+        work = _Work(job, colorizer, chosen, overwrite=True, partial=".", opening=opening)
+        try:
+            return work.receipt()
+        except OSError as error:
+            raise InputError(f"{printable(path)}: {error.strerror or error}") from error
 
 
 def colorize_file(
@@ -110,6 +114,15 @@ def remove_partial(folder: Path) -> None:
     shutil.rmtree(folder / PARTIAL, ignore_errors=True)
 
 
+def _open(source: Path, options: Options) -> Photo:
+    """Open a photograph, and decode it as far as its thumbnails need."""
+    photo = Photo.open(source, max_pixels=options.max_pixels)
+    if not photo.is_marked:
+        photo.hold()
+        photo.thumbnail()
+    return photo
+
+
 @dataclass
 class _Work:
     """One job on its way to a receipt."""
@@ -121,6 +134,8 @@ class _Work:
     overwrite: bool = False
     dry_run: bool = False
     partial: str = PARTIAL
+    opening: "Future[Photo] | None" = None
+    hashing: "Future[str] | None" = None
     known: dict[str, Any] = field(default_factory=dict[str, Any])
     begin: float = field(default_factory=time.monotonic)
 
@@ -129,10 +144,16 @@ class _Work:
         job = self.job
         if job.problem:
             raise InputError(job.problem)
-        self.known = self._origin() | {"source_sha256": sha256(job.source)}
-        if self.earlier is not None and not self.overwrite and self._is_unchanged(self.earlier):
-            return replace(self.earlier, status="unchanged")
-        photo = Photo.open(job.source, max_pixels=self.options.max_pixels)
+        self.known = self._origin()
+        with ThreadPoolExecutor(1) as beside:  # nothing waits for the hash but the receipt
+            self.hashing = beside.submit(sha256, job.source)
+            if self.earlier is not None and not self.overwrite and self._is_unchanged(self.earlier):
+                return replace(self.earlier, status="unchanged")
+            return self._result()
+
+    def _result(self) -> Receipt:
+        job = self.job
+        photo = self.opening.result() if self.opening else _open(job.source, self.options)
         if photo.is_marked:
             return self.say("skipped", reason="is a result of retint")
         if self.options.if_colour != "recolour" and any(
@@ -154,6 +175,8 @@ class _Work:
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "retint_version": version("retint"),
         }
+        if self.hashing is not None and self.hashing.exception() is None:
+            about["source_sha256"] = self.hashing.result()
         return Receipt(**about | self.known | known)
 
     def _origin(self) -> dict[str, Any]:
@@ -171,9 +194,13 @@ class _Work:
             "device": model.device,
         }
 
+    def _source_sha256(self) -> str:
+        assert self.hashing is not None
+        return self.hashing.result()
+
     def _is_unchanged(self, earlier: Receipt) -> bool:
         return (
-            earlier.source_sha256 == self.known["source_sha256"]
+            earlier.source_sha256 == self._source_sha256()
             and earlier.weights_sha256 == self.known["weights_sha256"]
             and self.options.same_pixels(earlier.options)
             and (earlier.status == "skipped" or self._is_intact(earlier))
@@ -270,7 +297,7 @@ class _Work:
             return False
 
     def _is_copy(self, target: Path) -> bool:
-        return target.is_file() and sha256(target) == self.known["source_sha256"]
+        return target.is_file() and sha256(target) == self._source_sha256()
 
     def _set_aside(self, target: Path, new_sha256: str) -> None:
         """Keep what lies at the target, under another name, unless it can be made again."""

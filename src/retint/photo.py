@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pyvips
 from numpy.typing import NDArray
 
 from retint import color, containers, profiles, tiff
@@ -25,7 +27,7 @@ from retint.codecs import (
 from retint.errors import InputError
 from retint.metadata import Metadata
 from retint.stream import reason
-from retint.tinted import Saved, Tinted
+from retint.tinted import Saved, Tinted, region_of
 from retint.tone import Tone, tone_of
 from retint.xmp import is_marked
 
@@ -33,6 +35,9 @@ __all__ = ["Page", "Photo", "Saved", "Tinted"]
 
 PREVIEW = 512
 """Longest side of the small picture that is kept; thumbnails up to it need no further decoding."""
+
+HELD = 64 << 20
+"""Most bytes of decoded pages that `Photo.hold` keeps."""
 
 Kind = Literal["grey", "rgb", "palette", "cmyk"]
 
@@ -69,6 +74,7 @@ class Photo:
         self.page_list = tuple(pages)
         self.notes: tuple[str, ...] = ()
         self._previews: dict[int, Any] = {}
+        self._held: dict[int, tuple[NDArray[Any], tuple[str, ...]]] = {}
         self._metadata: dict[int, tuple[Metadata, Coding]] = {}
         self._lock = threading.RLock()
 
@@ -188,6 +194,58 @@ class Photo:
             image = (image + image / 2**about.bits).cast("ushort")
         return Decoded(image, decoded), notes
 
+    def hold(self) -> None:
+        """Decode now what will be asked for twice, for thumbnails and for the result.
+
+        Pages are held until their result is made; those beyond HELD bytes in all are left to be
+        streamed each time. Raises InputError where a page cannot be decoded.
+        """
+        room = HELD
+        for page in range(self.pages):
+            decoded, notes = self._full(page)
+            image, kind = decoded.image, _dtype(decoded.image)
+            room -= image.width * image.height * image.bands * np.dtype(kind).itemsize
+            if room < 0:
+                return
+            try:
+                pixels = np.frombuffer(image.write_to_memory(), kind)
+            except pyvips.Error as error:
+                raise self.damaged(error) from error
+            self._held[page] = pixels.reshape(image.height, image.width, image.bands), notes
+
+    def blocks(self, page: int, rows: int) -> tuple[Iterator[NDArray[Any]], tuple[str, ...]]:
+        """A page from the top, `rows` at a time: (rows, width, bands) as `codes`; and notes.
+
+        A held page is let go. Raises InputError, also while it is iterated.
+        """
+        held = self._held.pop(page, None)
+        if held is None:
+            decoded, notes = self._full(page)
+            return self._streamed(decoded, rows), notes
+        pixels, notes = held
+        return (pixels[y : y + rows] for y in range(0, len(pixels), rows)), notes
+
+    def _full(self, page: int) -> tuple[Decoded, tuple[str, ...]]:
+        about = self.page_list[page]
+        try:
+            decoded, notes = self.codes(page)
+        except pyvips.Error as error:
+            raise self.damaged(error) from error
+        if (decoded.image.width, decoded.image.height) != (about.width, about.height):
+            raise InputError(f"{self.name}: changed while it was read")
+        return decoded, notes
+
+    def _streamed(self, decoded: Decoded, rows: int) -> Iterator[NDArray[Any]]:
+        image, kind = decoded.image, _dtype(decoded.image)
+        try:
+            reader = region_of(image)
+            for y in range(0, image.height, rows):
+                count = min(rows, image.height - y)
+                data = reader.fetch(0, y, image.width, count)
+                yield np.frombuffer(data, kind).reshape(count, image.width, image.bands)
+        except pyvips.Error as error:
+            raise self.damaged(error) from error
+
     def thumbnail(self, longest: int = 384, page: int = 0) -> NDArray[np.float32]:
         """Lightness of a page, small and upright: float32 (h, w), L* 0..100.
 
@@ -217,6 +275,8 @@ class Photo:
 
     def _small(self, page: int, longest: int) -> Any:
         about = self.page_list[page]
+        if page in self._held:
+            return _resized(_image(self._held[page][0]), longest).copy_memory()
         shrink = 1
         if self.format == "jpeg":  # a JPEG is decoded smaller at once, but not below what is asked
             while shrink < 8 and max(about.width, about.height) / (2 * shrink) >= 1.5 * longest:
@@ -267,6 +327,18 @@ def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     if orientation in (3, 4, 7, 8):
         array = array[::-1]
     return array
+
+
+def _dtype(image: Any) -> type[np.uint8] | type[np.uint16]:
+    return np.uint16 if str(image.format) == "ushort" else np.uint8
+
+
+def _image(pixels: NDArray[Any]) -> Any:
+    vips: Any = pyvips.Image
+    height, width, bands = pixels.shape
+    kind = "ushort" if pixels.dtype == np.uint16 else "uchar"
+    image = vips.new_from_memory(pixels.data, width, height, bands, kind)
+    return image[:3] if bands >= 3 else image[0]
 
 
 def _resized(image: Any, longest: int) -> Any:

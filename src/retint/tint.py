@@ -226,11 +226,12 @@ class Tinter:
         return np.add(row, np.repeat(self._coefficients[y], self._repeats, axis=1), out=row)
 
     def _measure(self, codes: Codes, out: Codes, y0: int) -> None:
-        for y in range(y0, y0 + len(out)):
-            if y % self._measure_rows == 0:
-                row = y - y0, slice(None, None, self._measure_columns)
-                error = np.abs(_lightness(out[row]) - _lightness(codes[row]))
-                self._measured[y] = float(error.mean()), float(error.max())
+        rows = range(-y0 % self._measure_rows, len(out), self._measure_rows)
+        if rows:
+            sample = slice(rows.start, None, rows.step), slice(None, None, self._measure_columns)
+            errors = np.abs(lightness(out[sample]) - lightness(codes[sample]))
+            found = zip(errors.mean(axis=1).tolist(), errors.max(axis=1).tolist(), strict=True)
+            self._measured |= {y0 + row: error for row, error in zip(rows, found, strict=True)}
 
 
 class _Own(threading.local):
@@ -343,11 +344,11 @@ def _coefficients(chroma: Chroma) -> Plane:
     ).astype(np.float32)
 
 
-def _lightness(codes: Codes) -> Floats:
-    """L* of grey (...) or RGB (..., 3) codes along one row."""
+def lightness(codes: Codes) -> Floats:
+    """L* (rows, width) of sRGB codes, (rows, width) grey or (rows, width, 3), 8 or 16 bits."""
     linear = _linear_by_code(8 * codes.itemsize)[codes]
     return color.luminance_to_lightness(
-        linear if codes.ndim == 1 else linear @ color.LUMINANCE_WEIGHTS
+        linear if codes.ndim == 2 else linear @ color.LUMINANCE_WEIGHTS
     )
 
 

@@ -5,6 +5,7 @@ import io
 import os
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +15,14 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from retint import color, containers, encoders, tiff
+from retint import containers, encoders, jpeg, tiff
 from retint.chroma import Chroma
 from retint.codecs import FORMATS, Bytes, Format, decode, format_by_name, printable
-from retint.errors import InputError, OutputError
+from retint.errors import OutputError
 from retint.metadata import Mark, for_result
 from retint.profiles import srgb_profile
 from retint.stream import Ahead, RowSource, Sink, pump, raw_tiff, rows_per_block
-from retint.tint import Codes, Tinter
+from retint.tint import Codes, Tinter, lightness
 from retint.tone import tone_curve
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Saved:
     sha256: str
     delta_L: tuple[float, float]
     """Mean and largest |dL*| against the source, on an even sample of at least 128 rows by 1024
-    columns: of the pixels written or, where the coding is lossy, of the file decoded again."""
+    columns: of the pixels written or, where the coding is lossy, of the file decoded again (of a
+    JPEG the parts that the sample lies in)."""
     format: str
     bits: int
     nbytes: int
@@ -76,8 +78,6 @@ class Tinted:
             try:
                 with os.fdopen(os.open(place, flags, 0o666), "w+b") as file:
                     saved = self._write(file, place, written, quality, mark or Mark(), path)
-                    file.flush()
-                    os.fsync(file.fileno())
                 place.replace(path)
             finally:
                 place.unlink(missing_ok=True)
@@ -151,8 +151,13 @@ class Tinted:
         file.flush()
         data = Bytes(place, file.getvalue() if isinstance(file, io.BytesIO) else b"")
         places = _places(file) if format.name == "tiff" else [0]
-        measured = [page.measured(data, at) for page, at in zip(pages, places, strict=True)]
-        sha256, nbytes = _digest(file)
+        nbytes = file.seek(0, 2)
+        with ThreadPoolExecutor(2) as beside:
+            synced = beside.submit(_sync, file)
+            hashed = beside.submit(_sha256, data)
+            measured = [page.measured(data, at) for page, at in zip(pages, places, strict=True)]
+            synced.result()
+            sha256 = hashed.result()
         return Saved(
             path,
             sha256,
@@ -182,7 +187,8 @@ class _Page:
         if self.about.bits > self.bits:
             self.notes.append(f"{format.name.upper()} has {self.bits} bits, not {self.about.bits}")
         self._chroma, self._keep_tone = tinted.chromas[index], tinted.keep_tone
-        self._sample = dict[int, NDArray[np.float32]]()
+        self._sampled = _sampled_rows(self.about.height)
+        self._sample = dict[int, NDArray[np.floating[Any]]]()
         self._tinter: Tinter | None = None
 
     @property
@@ -222,7 +228,9 @@ class _Page:
             tone = tone_curve(photo.thumbnail_lab(256, self.index))
         tinter = Tinter(chroma, about.width, about.height, bits_out=bits, tone=tone)
         self._tinter = tinter
-        decoded = Ahead(self._decoded())
+        blocks, notes = photo.blocks(self.index, self.rows)
+        self.notes += notes
+        decoded = Ahead(blocks)
         y = 0
         try:
             for block in decoded:
@@ -244,46 +252,35 @@ class _Page:
         finally:
             decoded.close()
 
-    def _decoded(self) -> Iterator[Codes]:
-        """Blocks of rows (rows, width, bands) of sRGB codes of the source."""
-        photo, about = self.photo, self.about
-        try:
-            decoded, notes = photo.codes(self.index)
-            self.notes += notes
-            image = decoded.image
-            if (image.width, image.height) != (about.width, about.height):
-                raise InputError(f"{photo.name}: changed while it was read")
-            reader = region_of(image)
-            kind = np.uint16 if str(image.format) == "ushort" else np.uint8
-            for y in range(0, about.height, self.rows):
-                rows = min(self.rows, about.height - y)
-                data = reader.fetch(0, y, about.width, rows)
-                yield np.frombuffer(data, kind).reshape(rows, about.width, image.bands)
-        except pyvips.Error as error:
-            raise photo.damaged(error) from error
-
     def _remember(self, codes: Codes, y0: int) -> None:
         """Keep an even sample of the source's lightness, to be compared with the file written."""
-        about = self.about
-        step, across = -(-about.height // MEASURED_ROWS), -(-about.width // MEASURED_COLUMNS)
-        for y in range(-(-y0 // step) * step, y0 + len(codes), step):
-            self._sample[y] = _lightness(codes[y - y0, ::across])
+        rows = [y for y in self._sampled if y0 <= y < y0 + len(codes)]
+        across = -(-self.about.width // MEASURED_COLUMNS)
+        sample = lightness(codes[np.array(rows, np.intp) - y0, ::across])
+        self._sample |= dict(zip(rows, sample, strict=True))
 
     def measured(self, data: Bytes, place: int) -> tuple[float, float]:
         """Mean and largest |dL*| of the page as written: the file's `place`-th directory."""
         if not self.lossy:
             return (0.0, 0.0) if self._tinter is None else self._tinter.delta_L
+        wanted = {y: y for y in self._sample}
+        if self.format.name == "jpeg":  # rows of blocks stand alone, and are decoded alone
+            bands = sorted({y // jpeg.BAND for y in wanted})
+            with data.open() as file:
+                data = Bytes(None, jpeg.bands(file.read(), bands))
+            moved = {band: i for i, band in enumerate(bands)}
+            wanted = {y: jpeg.BAND * moved[y // jpeg.BAND] + y % jpeg.BAND for y in wanted}
         image = decode(data, self.format.name, page=place).image
         reader = region_of(image)
         kind = np.uint16 if str(image.format) == "ushort" else np.uint8
         across = -(-self.about.width // MEASURED_COLUMNS)
-        errors = list[NDArray[np.float32]]()
-        for y, L in self._sample.items():
-            row = np.frombuffer(reader.fetch(0, y, self.about.width, 1), kind)
-            codes: Codes = row.reshape(self.about.width, image.bands)[::across, :3].copy()
+        errors = list[NDArray[np.floating[Any]]]()
+        for y, place in wanted.items():
+            row = np.frombuffer(reader.fetch(0, place, self.about.width, 1), kind)
+            codes: Codes = row.reshape(1, self.about.width, image.bands)[:, ::across, :3].copy()
             if self.bits in (10, 12):
                 codes += codes >> np.uint16(self.bits)
-            errors.append(np.abs(_lightness(codes) - L))
+            errors.append(np.abs(lightness(codes)[0] - self._sample[y]))
         mean = np.mean([error.mean() for error in errors])
         return float(mean), float(max(error.max() for error in errors))
 
@@ -318,12 +315,13 @@ def _deepened(alpha: Codes, bits: int) -> Codes:
     return alpha
 
 
-def _lightness(codes: Codes) -> NDArray[np.float32]:
-    """L* of grey (n,) or RGB (n, 3) codes."""
-    linear = color.srgb_to_linear(codes.astype(np.float32) / np.iinfo(codes.dtype).max)
-    if linear.ndim == 2:
-        linear = linear[:, 0] if linear.shape[1] == 1 else linear @ color.LUMINANCE_WEIGHTS
-    return color.luminance_to_lightness(linear).astype(np.float32)
+def _sampled_rows(height: int) -> list[int]:
+    """Rows on which lossy coding is measured: every second one of bands of eight, spread evenly."""
+    bands = 8 * max(1, height // (2 * MEASURED_ROWS))
+    rows = np.arange(height)
+    if height >= 2 * MEASURED_ROWS:
+        rows = rows[(rows % bands < 8) & (rows % 2 == 0)]
+    return rows.tolist()
 
 
 def _is_big_tiff(photo: "Photo") -> bool:
@@ -339,13 +337,16 @@ def _places(file: BinaryIO) -> list[int]:
     return [i for i, page in enumerate(pages) if not page.number(254) & 1]
 
 
-def _digest(file: BinaryIO) -> tuple[str, int]:
-    file.flush()
-    file.seek(0)
-    digest = hashlib.sha256()
-    while data := file.read(1 << 20):
-        digest.update(data)
-    return digest.hexdigest(), file.tell()
+def _sync(file: BinaryIO) -> None:
+    if not isinstance(file, io.BytesIO):
+        os.fsync(file.fileno())
+
+
+def _sha256(data: Bytes) -> str:
+    if data.path is None:
+        return hashlib.sha256(data.data).hexdigest()
+    with data.path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync_folder(folder: Path) -> None:
