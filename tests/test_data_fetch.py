@@ -386,9 +386,12 @@ def test_archives_that_are_none(tmp_path: Path, clock: Clock):
         {"empty.zip": zipped({"a.txt": b""}), "cut.zip": zipped({"a.jpg": PIC})[:-30]},
         tmp_path / "mine",
     )
+    good = on_disk(SOURCES["anime-scenes"], {"s.zip": zipped({"1.jpg": PIC})}, tmp_path / "good")[1]
+    archived.fetch(source, tmp_path / "o", clock.web(), progress=silent, given=good)
     for path, told in zip(given, ("no pictures in", "cannot be read as an archive"), strict=True):
         with pytest.raises(InputError, match=told):
             archived.fetch(source, tmp_path / "o", clock.web(), progress=silent, given=[path])
+    assert short(tmp_path / "o", "file") == [("1.jpg",)]  # the old list stays
     with pytest.raises(InputError, match="no such file"):
         archived.fetch(source, tmp_path, clock.web(), progress=silent, given=[tmp_path / "none"])
     with pytest.raises(OptionsError, match=r"cannot be downloaded freely.*--from"):

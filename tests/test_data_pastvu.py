@@ -198,6 +198,19 @@ def test_pastvu_has_nothing_there(server: Server, tmp_path: Path, clock: Clock):
         pastvu.fetch(sea, tmp_path, clock.web(), silent, site=server.url)
 
 
+def test_pastvu_wants_no_more_or_lacks_a_picture(server: Server, tmp_path: Path, clock: Clock):
+    PastVu(server, [record(n) for n in range(1, 5)])
+    del server.files["/_p/d/b/1/0/b10d2d1.jpg"]
+    server.files["/_p/d/b/1/0/b10d2d2.jpg"] = b"no picture"
+    server.faults = [Reply()] * 6 + [Reply(403)]  # robots.txt, a list, two pages and pictures
+    with pytest.raises(InputError, match=r"wants no more of this \(HTTP 403\)"):
+        pastvu.fetch(CITY, tmp_path, clock.web(), silent, site=server.url)
+    assert pastvu.fetch(CITY, tmp_path, clock.web(), silent, site=server.url) == (2, 2)
+    left = (tmp_path / "left-out.csv").read_text()
+    assert "1,not to be had (HTTP 404)" in left
+    assert "2,no picture" in left
+
+
 def test_pastvu_keeps_to_robots_txt(server: Server, tmp_path: Path, clock: Clock):
     PastVu(server, [record(5)])
     server.files["/robots.txt"] = b"User-agent: *\nDisallow: /admin\nCrawl-delay: 10 # seconds\n"

@@ -141,13 +141,17 @@ def _one(web: Web, site: str, cid: int, search: Search, state: "_State") -> None
         data = web.get(f"{site}{PICTURES}{record['file'].partition('?')[0]}")
         picture, strip, seen = without_strip(data, int(record.get("waterhs") or 0))
     except Refused as refused:
+        if refused.code in (401, 403):
+            raise InputError(
+                f"{site}: wants no more of this (HTTP {refused.code}); ask its owners"
+            ) from None
         state.leave_out(cid, f"not to be had (HTTP {refused.code})")
         return
     except _Answer as answer:
         state.leave_out(cid, f"PastVu says: {answer}")
         return
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        state.leave_out(cid, f"no picture ({error})")
+    except (UnidentifiedImageError, OSError, KeyError, Image.DecompressionBombError) as error:
+        state.leave_out(cid, f"no picture ({error!r})")
         return
     suffix = ".png" if picture.startswith(b"\x89PNG") else ".jpg"
     path = state.folder / "pictures" / f"{cid}{suffix}"

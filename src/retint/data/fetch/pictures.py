@@ -15,7 +15,8 @@ are separated by semicolons; `split` is train, validation, test or empty."""
 
 
 def write(folder: Path, rows: Iterable[Row]) -> int:
-    """Replace the folder's list, whole or not at all; how many pictures it has."""
+    """Replace the folder's list, whole or not at all (not by an empty one); how many pictures it
+    has."""
     part = folder / f"{NAME}.part"
     count = 0
     with part.open("w", newline="", encoding="utf-8") as file:
@@ -24,7 +25,10 @@ def write(folder: Path, rows: Iterable[Row]) -> int:
         for row in rows:
             table.writerow([plain(row.get(column, "")) for column in COLUMNS])
             count += 1
-    part.replace(folder / NAME)
+    if count:
+        part.replace(folder / NAME)
+    else:
+        part.unlink()
     return count
 
 
