@@ -1,3 +1,5 @@
+const AT_ONCE = 12; // pictures being loaded
+
 /** A grid of any number of tiles of which only those in view exist: a listbox with a cursor. */
 export class Grid {
   /** `draw(number, tile)` fills and renews a tile; `moved` is called after cursor or selection. */
@@ -8,6 +10,7 @@ export class Grid {
     this.anchor = 0;
     this.selected = new Set(); // numbers of pictures
     this.tiles = new Map();
+    this.loading = 0;
     this.size = 144;
     box.addEventListener("scroll", () => this.render(), { passive: true });
     new ResizeObserver(() => this.layout()).observe(box);
@@ -26,11 +29,13 @@ export class Grid {
     return this.list.length ? [this.current] : [];
   }
 
-  /** Show another list; the cursor stays on its picture, or else near its place. */
+  /** Show another list; the cursor stays on its picture, or else behind what was before it. */
   show(list) {
-    const place = list.indexOf(this.current);
+    const listed = new Set(list);
+    const before = this.list.slice(0, this.cursor).filter((number) => listed.has(number)).length;
+    const place = listed.has(this.current) ? list.indexOf(this.current) : before;
     this.list = list;
-    this.cursor = this.anchor = place >= 0 ? place : Math.max(0, Math.min(this.cursor, list.length - 1));
+    this.cursor = this.anchor = Math.max(0, Math.min(place, list.length - 1));
     this.selected.clear();
     for (const tile of this.tiles.values()) tile.remove();
     this.tiles.clear();
@@ -71,12 +76,39 @@ export class Grid {
       (Math.ceil((scrollTop + clientHeight) / this.stepY) + 2) * this.columns,
     );
     for (const [place, tile] of this.tiles) {
-      if (place < first || place >= beyond) this.remove(place, tile);
+      if (place < first || place >= beyond) {
+        tile.remove();
+        this.tiles.delete(place);
+      }
     }
     for (let place = first; place < beyond; place++) {
       if (!this.tiles.has(place)) this.add(place);
     }
     this.mark();
+    this.load();
+  }
+
+  /** Load pictures of tiles that are there, a few at a time: what was scrolled past is not asked
+   * for. `draw` has left their addresses in data-src. */
+  load() {
+    for (const tile of this.tiles.values()) {
+      if (this.loading >= AT_ONCE) return;
+      const image = tile.querySelector("img[data-src]");
+      if (image) this.loadImage(image, tile);
+    }
+  }
+
+  loadImage(image, tile) {
+    const ended = () => {
+      this.loading--;
+      this.load();
+    };
+    this.loading++;
+    image.addEventListener("load", ended, { once: true });
+    image.addEventListener("error", ended, { once: true });
+    image.addEventListener("error", () => tile.classList.add("broken"));
+    image.src = image.dataset.src;
+    delete image.dataset.src;
   }
 
   add(place) {
@@ -91,12 +123,6 @@ export class Grid {
     this.draw(this.list[place], tile);
     this.tiles.set(place, tile);
     this.sheet.append(tile);
-  }
-
-  remove(place, tile) {
-    tile.querySelector("img")?.removeAttribute("src"); // what is out of sight need not load
-    tile.remove();
-    this.tiles.delete(place);
   }
 
   mark() {

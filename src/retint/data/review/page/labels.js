@@ -18,6 +18,7 @@ export function askLabel(dialog, count, label) {
     count === 1 ? "Relabel this picture" : `Relabel ${count.toLocaleString("en")} pictures`;
   input.value = label;
   dialog.returnValue = "";
+  dialog.querySelector("[type=button]").onclick = () => dialog.close();
   dialog.showModal();
   input.select();
   return new Promise((resolve) => {

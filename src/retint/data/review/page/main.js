@@ -58,14 +58,13 @@ function draw(n, tile) {
       '<div class="frame"><img alt="" decoding="async" draggable="false">' +
       '<span class="corner"></span><span class="badge"></span><span class="flag">!</span></div>' +
       '<div class="label"></div>';
-    const image = tile.querySelector("img");
-    image.addEventListener("error", () => tile.classList.toggle("broken", image.hasAttribute("src")));
-    image.src = `thumbnail/${n}`;
+    tile.querySelector("img").dataset.src = `thumbnail/${n}`;
   }
   tile.dataset.decision = decision;
   tile.querySelector(".badge").textContent = { keep: "✓", drop: "✕" }[decision] ?? "";
   tile.querySelector(".flag").hidden = !reasons;
-  tile.querySelector(".label").textContent = pictures.caption(n);
+  const caption = [pictures.caption(n), reasons].filter(Boolean).join(" · ");
+  tile.querySelector(".label").textContent = caption;
   tile.title = [pictures.name(n), label, reasons].filter(Boolean).join("\n");
   const told = { keep: "kept", drop: "dropped" }[decision] ?? "undecided";
   const flagged = reasons && `flagged: ${reasons}`;
