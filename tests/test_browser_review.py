@@ -67,7 +67,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([COLUMNS, *rows])
     (folder / "audit.csv").write_text(
-        "shard,file,reason\none.zip,0005.png,grey\none.zip,0007.png,too small\n"
+        "shard,file,reason,figure,other\n"
+        "one.zip,0005.png,near,2,one.zip/0009.png\n"
+        "one.zip,0007.png,too small,,\n"
     )
     return folder
 
@@ -173,7 +175,7 @@ def test_filters_and_orders(page: "Page", server: Server):
     page.locator("[name=decision]").select_option("any")
     page.locator("[name=reason]").select_option("flagged")
     wait_for_status(page, "2 pictures listed")
-    assert "flagged: grey" in str(page.locator("#picture-5").get_attribute("aria-label"))
+    assert "flagged: near" in str(page.locator("#picture-5").get_attribute("aria-label"))
     page.locator("[name=reason]").select_option("too small")
     wait_for_status(page, "1 picture listed")
     page.locator("[name=reason]").select_option("")
@@ -277,7 +279,9 @@ def test_one_picture_alone(page: "Page", server: Server):
     playwright.expect(page.locator("#about")).to_contain_text("one.zip/0004.png")
     page.keyboard.press("d")
     playwright.expect(page.locator("#about")).to_contain_text("one.zip/0005.png")
-    playwright.expect(page.locator("#about")).to_contain_text("grey")
+    playwright.expect(page.locator("#about")).to_contain_text("near 2 one.zip/0009.png")
+    other = page.get_by_alt_text("The picture that it resembles")
+    playwright.expect(other).to_have_js_property("naturalWidth", 60)
     assert decided(server) == {4: "drop"}
     page.keyboard.press("l")
     page.keyboard.press("Control+a")

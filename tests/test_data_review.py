@@ -225,6 +225,30 @@ def test_a_folder_without_manifest_is_refused(tmp_path: Path):
         Review(tmp_path, "anna").__enter__()
 
 
+def test_colours_that_are_no_numbers_have_no_place_in_the_order(corpus: Path):
+    text = (corpus / "manifest.csv").read_text(encoding="utf-8")
+    text = text.replace(",B0,0,-1", ",B0,nan,unknown").replace(",B1,1,-1", ",B1,,inf")
+    (corpus / "manifest.csv").write_text(text, encoding="utf-8")
+    with Review(corpus, "anna") as review:
+        table = review.table()
+    assert table["a"][:4] == [None, None, 2, 3]
+    assert table["b"][:4] == [None, None, -1, -1]
+
+
+def test_a_double_is_shown_beside_its_other(corpus: Path):
+    (corpus / "audit").mkdir()
+    (corpus / "audit" / "audit.csv").write_text(
+        "shard,file,dataset,labels,reason,figure,other\n"
+        "two.zip,1.png,attic,,near,3,one.zip/1.png\n"
+        "two.zip,1.png,attic,,evaluation,0,elsewhere/1.png\n"
+    )
+    with Review(corpus, "anna") as review:
+        assert review.about(5)["flagged"] == "near 3 one.zip/1.png; evaluation 0 elsewhere/1.png"
+        assert review.resembled(5) == [1]
+        assert review.resembled(1) == []
+        assert review.table()["reasons"] == ["evaluation", "near"]
+
+
 def test_the_table_tells_flags_and_earlier_decisions(corpus: Path):
     (corpus / "audit.csv").write_text(
         "shard,file,reason\none.zip,1.png,grey\none.zip,1.png,too small\ntwo.zip,9.jpg,gone\n"

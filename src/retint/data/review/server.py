@@ -124,7 +124,8 @@ class Handler(BaseHTTPRequestHandler):
         elif kind == "changes":
             self._send_changes(_natural(number))
         elif kind == "about":
-            self._send_json(review.about(self._known(number)))
+            known = self._known(number)
+            self._send_json({"known": review.about(known), "resembled": review.resembled(known)})
         elif kind in ("thumbnail", "picture"):
             show = review.thumbnail if kind == "thumbnail" else review.picture
             self._send(*show(self._known(number)), forever=True)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from retint.data.corpus import Corpus
 from retint.data.manifest import NAME as MANIFEST
@@ -17,8 +18,8 @@ from retint.data.manifest import Entry
 from retint.data.review.decisions import DECISIONS, Decision, Decisions, Verdict, merge, now
 from retint.errors import InputError, OptionsError
 
-AUDIT = "audit.csv"
-"""What an audit found in a corpus: columns shard, file, reason."""
+AUDITS = ("audit.csv", "audit/audit.csv")
+"""Where an audit of a corpus may lie: columns shard, file, reason, perhaps figure and other."""
 
 BROWSERS_SHOW = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "image/jpeg"),
@@ -28,6 +29,14 @@ BROWSERS_SHOW = {
 SMALL = 1 << 16  # bytes: such a file is its own thumbnail
 THUMBNAIL = 256  # pixels, shorter side
 READERS = 4  # threads: each opens every shard, with a directory of all its names
+
+
+class Flag(NamedTuple):
+    """Why an audit flagged a picture; `other` is the picture it resembles, where it does."""
+
+    reason: str
+    figure: str
+    other: str
 
 
 class Review:
@@ -59,7 +68,8 @@ class Review:
             merge(self.folder, self._journal)
             self._corpus = Corpus(self.folder)
             self.verdicts = [Verdict.of(entry) for entry in self.entries]
-            self._reasons = _reasons(self.folder / AUDIT)
+            self._flags = _flags(self.folder)
+            self._numbers = {entry.name: number for number, entry in enumerate(self.entries)}
         except BaseException:
             self._journal.__exit__(None, None, None)
             raise
@@ -147,7 +157,7 @@ class Review:
         shards, shard = _numbered([entry.shard for entry in self.entries])
         sources, source = _numbered([entry.dataset for entry in self.entries])
         labels, label = _numbered([verdict.labels for verdict in self.verdicts])
-        found = [self._reasons.get(self._picture(n), ()) for n in range(len(self.entries))]
+        found = [self._reasons(number) for number in range(len(self.entries))]
         reasons, _ = _numbered([reason for some in found for reason in some])
         return {
             "name": self.folder.resolve().name,
@@ -161,8 +171,8 @@ class Review:
             "source": source,
             "label": label,
             "file": [entry.file for entry in self.entries],
-            "a": [entry.a for entry in self.entries],
-            "b": [entry.b for entry in self.entries],
+            "a": [_number(entry.column("a")) for entry in self.entries],
+            "b": [_number(entry.column("b")) for entry in self.entries],
             "flags": [[n, *map(reasons.index, some)] for n, some in enumerate(found) if some],
             "verdicts": [
                 [number, *asdict(verdict).values()]
@@ -179,11 +189,18 @@ class Review:
             "file": entry.name,
             "source": entry.dataset,
             "size": f"{entry.width} × {entry.height}",
-            "flagged": "; ".join(self._reasons.get(self._picture(number), ())),
+            "flagged": "; ".join(
+                " ".join(part for part in flag if part) for flag in self._flagged(number)
+            ),
             **entry.more,
             **self.verdicts[number].columns(),
         }
         return {name: value for name, value in known.items() if value}
+
+    def resembled(self, number: int) -> list[int]:
+        """The pictures of the corpus that this one resembles, as the audit says."""
+        others = (self._numbers.get(flag.other) for flag in self._flagged(number))
+        return [other for other in others if other is not None]
 
     def picture(self, number: int) -> tuple[str, bytes]:
         """A picture's media type and file; what browsers do not show becomes a JPEG."""
@@ -209,20 +226,30 @@ class Review:
             self.verdicts[number] = decision.verdict
             self._changed.append(number)
 
+    def _flagged(self, number: int) -> Sequence[Flag]:
+        return self._flags.get(self._picture(number), ())
+
+    def _reasons(self, number: int) -> list[str]:
+        return list(dict.fromkeys(flag.reason for flag in self._flagged(number)))
+
     def _picture(self, number: int) -> tuple[str, str]:
         return self.entries[number].shard, self.entries[number].file
 
 
-def _reasons(path: Path) -> dict[tuple[str, str], list[str]]:
+def _flags(folder: Path) -> dict[tuple[str, str], list[Flag]]:
     """Why each picture is flagged; empty without an audit."""
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    if path.is_file():
+    found: dict[tuple[str, str], list[Flag]] = defaultdict(list)
+    for path in (folder / name for name in AUDITS):
+        if not path.is_file():
+            continue
         with path.open(newline="", encoding="utf-8") as lines:
             for row in csv.DictReader(lines):
                 try:
-                    found[row["shard"], row["file"]].append(row["reason"])
+                    flag = Flag(row["reason"], row.get("figure") or "", row.get("other") or "")
+                    found[row["shard"], row["file"]].append(flag)
                 except KeyError as error:
                     raise InputError(f"{path}: no column {error}") from None
+        break
     return found
 
 
@@ -231,3 +258,12 @@ def _numbered(values: Sequence[str]) -> tuple[list[str], list[int]]:
     distinct = sorted(set(values))
     number = {value: n for n, value in enumerate(distinct)}
     return distinct, [number[value] for value in values]
+
+
+def _number(text: str) -> float | None:
+    """What a column says that people may have filled; None where it is no number."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

@@ -35,23 +35,31 @@ export class Single {
     this.number = number;
     this.dialog.querySelector("#single-name").textContent = name;
     for (const neighbour of neighbours) new Image().src = `picture/${neighbour}`;
-    const known = await get(`about/${number}`);
-    if (number === this.number) this.tell(known);
+    const about = await get(`about/${number}`);
+    if (number === this.number) this.tell(about);
   }
 
   close() {
     this.dialog.close();
   }
 
-  tell(known) {
+  tell({ known, resembled }) {
     this.about.replaceChildren();
-    for (const [name, value] of Object.entries(known)) {
-      const term = document.createElement("dt");
-      const text = document.createElement("dd");
-      term.textContent = name.replaceAll("_", " ");
-      text.textContent = value;
-      this.about.append(term, text);
+    for (const [name, value] of Object.entries(known)) this.add(name.replaceAll("_", " "), value);
+    for (const other of resembled) {
+      const image = new Image();
+      image.alt = "The picture that it resembles";
+      image.src = `thumbnail/${other}`;
+      this.add("resembles", image);
     }
+  }
+
+  add(name, value) {
+    const term = document.createElement("dt");
+    const text = document.createElement("dd");
+    term.textContent = name;
+    text.append(value);
+    this.about.append(term, text);
   }
 
   broken() {
