@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from retint import color, tint
+from retint import color, kernel
 from retint.chroma import Chroma
 from retint.errors import ModelError
-from retint.tint import MEASURED_COLUMNS, MEASURED_ROWS, TILE, Tinter
+from retint.kernel import TILE
+from retint.tint import MEASURED_COLUMNS, MEASURED_ROWS, Tinter
 
 sides = st.integers(1, 97)
 small_sides = st.integers(1, 12)
@@ -87,7 +88,7 @@ def test_is_the_reference_done_in_one_pass(height, width, h, w, bits, out, rgb, 
     assert off.mean() <= 0.35 if off.size > 300 else True
 
 
-@pytest.mark.skipif(tint.compiled is None, reason="retint was built without a C compiler")
+@pytest.mark.skipif(kernel.compiled is None, reason="retint was built without a C compiler")
 @given(sides, small_sides, depths, depths, st.booleans(), st.booleans(), reaches, seeds)
 @settings(deadline=None, max_examples=200)
 def test_the_compiled_kernel_gives_the_pixels_of_numpy(h, w, bits, out, rgb, toned, reach, seed):
@@ -97,11 +98,11 @@ def test_the_compiled_kernel_gives_the_pixels_of_numpy(h, w, bits, out, rgb, ton
     tone = np.random.default_rng(seed).uniform(-100, 100, (256, 2)) if toned else None
     found = tinted(codes, chroma, out, tone=tone)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tint, "compiled", None)
+        patch.setattr(kernel, "compiled", None)
         assert_array_equal(found, tinted(codes, chroma, out, tone=tone))
 
 
-@pytest.mark.skipif(tint.compiled is None, reason="retint was built without a C compiler")
+@pytest.mark.skipif(kernel.compiled is None, reason="retint was built without a C compiler")
 @pytest.mark.parametrize("bits", [8, 16])
 def test_the_compiled_kernel_gives_every_code_as_numpy_does(bits):
     codes = np.arange(2**bits, dtype=f"uint{bits}").reshape(2 ** (bits // 2), -1)
@@ -109,8 +110,41 @@ def test_the_compiled_kernel_gives_every_code_as_numpy_does(bits):
         chroma = random_chroma(16, 16, reach=reach)
         found = tinted(codes, chroma, bits)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(tint, "compiled", None)
+            patch.setattr(kernel, "compiled", None)
             assert_array_equal(found, tinted(codes, chroma, bits))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("with_numpy", [False, True])
+def test_one_band_is_taken_where_every_pixel_is_grey(bits, with_numpy, monkeypatch):
+    if with_numpy:
+        monkeypatch.setattr(kernel, "compiled", None)
+    grey = random_codes((130, 77), bits)
+    rgb = np.repeat(grey[..., None], 3, axis=2)
+    assert_array_equal(kernel.one_band(rgb), grey)
+    assert_array_equal(kernel.one_band(rgb[:, 5:40]), grey[:, 5:40])
+    for y, x, band in ((0, 0, 0), (64, 5, 1), (129, 76, 2)):
+        spot = rgb.copy()
+        spot[y, x, band] ^= 1
+        assert kernel.one_band(spot) is None
+
+
+@pytest.mark.skipif(kernel.compiled is None, reason="retint was built without a C compiler")
+def test_the_compiled_kernel_refuses_arrays_that_do_not_fit():
+    codes = random_codes((4, 6, 3), 8)
+    with pytest.raises(ValueError, match="shape"):
+        kernel.compiled.take_grey(codes, np.empty((4, 5), np.uint8))
+    small, columns = np.zeros((8, 2), np.float32), np.zeros(6, np.int32)
+    across, down = np.zeros(6, np.float32), np.zeros(4, np.float32)
+    for left, tables in (
+        (columns, kernel.tables((2, 1), 8, None)),
+        (columns + 2, kernel.tables((3, 1), 8, None)),
+        (columns, kernel.tables((3, 1), 16, None)),
+    ):
+        with pytest.raises(ValueError, match="shape"):
+            kernel.compiled.tint(
+                codes, np.empty_like(codes), small, small, small, small, left, across, down, *tables
+            )
 
 
 @pytest.mark.parametrize("bits", [8, 16])

@@ -25,6 +25,7 @@ from retint.codecs import (
     sniff,
 )
 from retint.errors import InputError
+from retint.kernel import one_band
 from retint.metadata import Metadata
 from retint.stream import reason
 from retint.tinted import Saved, Tinted, region_of
@@ -211,7 +212,10 @@ class Photo:
                 pixels = np.frombuffer(image.write_to_memory(), kind)
             except pyvips.Error as error:
                 raise self.damaged(error) from error
-            self._held[page] = pixels.reshape(image.height, image.width, image.bands), notes
+            pixels = pixels.reshape(image.height, image.width, image.bands)
+            if image.bands == 3 and (grey := one_band(pixels)) is not None:
+                pixels = grey[..., None]
+            self._held[page] = pixels, notes
 
     def blocks(self, page: int, rows: int) -> tuple[Iterator[NDArray[Any]], tuple[str, ...]]:
         """A page from the top, `rows` at a time: (rows, width, bands) as `codes`; and notes.

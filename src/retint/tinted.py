@@ -19,6 +19,7 @@ from retint import containers, encoders, jpeg, tiff
 from retint.chroma import Chroma
 from retint.codecs import FORMATS, Bytes, Format, decode, format_by_name, printable
 from retint.errors import OutputError
+from retint.kernel import one_band
 from retint.metadata import Mark, for_result
 from retint.profiles import srgb_profile
 from retint.stream import Ahead, RowSource, Sink, pump, raw_tiff, rows_per_block
@@ -226,8 +227,10 @@ class _Page:
         tone = None
         if self._keep_tone and photo.colour(self.index) == "toned":
             tone = tone_curve(photo.thumbnail_lab(256, self.index))
-        tinter = Tinter(chroma, about.width, about.height, bits_out=bits, tone=tone)
-        self._tinter = tinter
+        size = about.width, about.height
+        self._tinter = tinter = Tinter(
+            chroma, *size, bits_out=bits, tone=tone, measure=not self.lossy
+        )
         blocks, notes = photo.blocks(self.index, self.rows)
         self.notes += notes
         decoded = Ahead(blocks)
@@ -236,10 +239,11 @@ class _Page:
             for block in decoded:
                 colours = block[..., : 3 if block.shape[2] >= 3 else 1]
                 alpha = block[..., -1:] if block.shape[2] in (2, 4) else None
-                codes: Codes = colours if colours.shape[2] == 3 else colours[..., 0]
-                if codes.ndim == 3 and _is_grey(codes):
-                    codes = codes[..., 0]
-                rgb = tinter(np.ascontiguousarray(codes), y)
+                codes: Codes = colours[..., 0]
+                if colours.shape[2] == 3:
+                    grey = one_band(colours)
+                    codes = colours if grey is None else grey
+                rgb = tinter(codes, y)
                 if self.lossy:
                     self._remember(codes, y)
                 if alpha is not None:
@@ -274,15 +278,15 @@ class _Page:
         reader = region_of(image)
         kind = np.uint16 if str(image.format) == "ushort" else np.uint8
         across = -(-self.about.width // MEASURED_COLUMNS)
-        errors = list[NDArray[np.floating[Any]]]()
-        for y, place in wanted.items():
-            row = np.frombuffer(reader.fetch(0, place, self.about.width, 1), kind)
-            codes: Codes = row.reshape(1, self.about.width, image.bands)[:, ::across, :3].copy()
-            if self.bits in (10, 12):
-                codes += codes >> np.uint16(self.bits)
-            errors.append(np.abs(lightness(codes)[0] - self._sample[y]))
-        mean = np.mean([error.mean() for error in errors])
-        return float(mean), float(max(error.max() for error in errors))
+        width, rows = self.about.width, list[NDArray[Any]]()
+        for row in wanted.values():
+            fetched = np.frombuffer(reader.fetch(0, row, width, 1), kind)
+            rows.append(fetched.reshape(width, image.bands)[::across, :3])
+        codes: Codes = np.stack(rows)
+        if self.bits in (10, 12):
+            codes += codes >> np.uint16(self.bits)
+        errors = np.abs(lightness(codes) - np.stack([self._sample[y] for y in wanted]))
+        return float(errors.mean()), float(errors.max())
 
 
 def region_of(image: Any) -> Any:
@@ -293,17 +297,6 @@ def region_of(image: Any) -> Any:
 
 def _flat(block: Codes) -> memoryview:
     return np.ascontiguousarray(block).data.cast("B")
-
-
-def _is_grey(codes: Codes) -> bool:
-    """Whether R = G = B; asked of the first row first, which tells a colour picture at once."""
-    for part in (codes[:1], codes):
-        if not (
-            np.array_equal(part[..., 0], part[..., 1])
-            and np.array_equal(part[..., 1], part[..., 2])
-        ):
-            return False
-    return True
 
 
 def _deepened(alpha: Codes, bits: int) -> Codes:

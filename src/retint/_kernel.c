@@ -1,4 +1,4 @@
-/* The arithmetic of tint.py's kernel in one pass over memory, float for float what numpy does there:
+/* The arithmetic of kernel.py in one pass over memory, float for float what numpy does there:
  * the same operations on the same float32 values in the same order. Built where there is a compiler.
  */
 #define PY_SSIZE_T_CLEAN
@@ -24,21 +24,24 @@ typedef struct {
 typedef struct {
     const void *codes;       /* (rows, width) or (rows, width, 3), uint8 or uint16 */
     void *out;               /* (rows, width, 3), uint8 or uint16 */
-    const float *first;      /* (SETS, width): slopes, intercepts, lowest, highest, of x and z each */
-    const float *growth;     /* (SETS, width) */
-    const float *down;       /* (rows,) */
+    const float *small[4];   /* (SETS, small) each: slopes, intercepts, lowest, highest, of x and z each, in
+                                the small row above, and what they grow by to the right; those below */
+    const int32_t *left;     /* (width,): the small column before each */
+    const float *across;     /* (width,): how far each lies from there to the next */
+    const float *down;       /* (rows,): how far each lies from the row above to that below */
     const float *f;          /* (steps,): Lab's f by grey code, or by root of luminance */
     const float *tone[2];    /* (steps,) each: what is added to x and z, or NULL */
     const float *shares[3];  /* (codes,) each, or NULL for grey */
     const void *encoded;     /* (top + 1,) as out */
     Numbers numbers;
-    Py_ssize_t rows, width, steps, top;
+    Py_ssize_t rows, width, columns, steps, top;
     int code_bytes, out_bytes;
 } Work;
 
 typedef struct {
     int32_t index[CHUNK], roots[3][CHUNK];
     float f[CHUNK], luminance[CHUNK], tone[2][CHUNK];
+    float first[SETS][CHUNK], growth[SETS][CHUNK]; /* coefficients of the row above; to that below */
 } Planes;
 
 static float least(float a, float b) { return a < b ? a : b; }
@@ -103,7 +106,7 @@ static int32_t root(float light, float top)
 }
 
 WIDE static void shade(
-    const float *__restrict first, const float *__restrict growth, Py_ssize_t width, float down,
+    const float (*__restrict first)[CHUNK], const float (*__restrict growth)[CHUNK], float down,
     const float *__restrict f, const float *__restrict luminance, const float *__restrict tone_x,
     const float *__restrict tone_z, int32_t *__restrict red, int32_t *__restrict green,
     int32_t *__restrict blue, const Numbers *numbers, float top, int n)
@@ -111,7 +114,7 @@ WIDE static void shade(
     const Numbers k = *numbers;
     for (int i = 0; i < n; i++) {
         float c[SETS];
-        for (int j = 0; j < SETS; j++) c[j] = growth[j * width + i] * down + first[j * width + i];
+        for (int j = 0; j < SETS; j++) c[j] = growth[j][i] * down + first[j][i];
         float x = least(most(c[0] * f[i] + c[2], c[4]), c[6]);
         float z = least(most(c[1] * f[i] + c[3], c[5]), c[7]);
         float grey = undo_curve(f[i], &k), Y = luminance[i];
@@ -152,6 +155,22 @@ static void write_codes(const Work *work, Py_ssize_t at, int n, const Planes *pl
     }
 }
 
+static void grow(const Work *work, Py_ssize_t x, int n, Planes *planes)
+{
+    const int32_t *left = work->left + x;
+    const float *across = work->across + x;
+    for (int j = 0; j < SETS; j++) {
+        const float *small[4];
+        for (int k = 0; k < 4; k++) small[k] = work->small[k] + j * work->columns;
+        for (int i = 0; i < n; i++) {
+            float above = small[1][left[i]] * across[i] + small[0][left[i]];
+            float below = small[3][left[i]] * across[i] + small[2][left[i]];
+            planes->first[j][i] = above;
+            planes->growth[j][i] = below - above;
+        }
+    }
+}
+
 static void tint_part(const Work *work, Py_ssize_t row, Py_ssize_t x, int n, Planes *planes)
 {
     const Numbers *numbers = &work->numbers;
@@ -168,23 +187,24 @@ static void tint_part(const Work *work, Py_ssize_t row, Py_ssize_t x, int n, Pla
     }
     for (int j = 0; j < 2; j++)
         if (work->tone[j] != NULL) look_up(work->tone[j], planes->index, planes->tone[j], n);
-    shade(work->first + x, work->growth + x, work->width, work->down[row], f, luminance,
-          planes->tone[0], planes->tone[1], planes->roots[0], planes->roots[1], planes->roots[2],
-          numbers, top, n);
+    shade((const float (*)[CHUNK])planes->first, (const float (*)[CHUNK])planes->growth,
+          work->down[row], f, luminance, planes->tone[0], planes->tone[1], planes->roots[0],
+          planes->roots[1], planes->roots[2], numbers, top, n);
     write_codes(work, at, n, planes);
 }
 
-static void tint_rows(const Work *work)
+static void tint_rows(const Work *work, Planes *planes)
 {
-    Planes planes = {0};
     for (Py_ssize_t x = 0; x < work->width; x += CHUNK) {
         int n = (int)(work->width - x < CHUNK ? work->width - x : CHUNK);
-        for (Py_ssize_t row = 0; row < work->rows; row++) tint_part(work, row, x, n, &planes);
+        grow(work, x, n, planes);
+        for (Py_ssize_t row = 0; row < work->rows; row++) tint_part(work, row, x, n, planes);
     }
 }
 
 /* The arguments of tint(), in their order. */
-enum { CODES, OUT, FIRST, GROWTH, DOWN, CURVE, ENCODED, NUMBERS, SHARES, TONE, ARGUMENTS };
+enum { CODES, OUT, ABOVE, RIGHT_ABOVE, BELOW, RIGHT_BELOW, LEFT, ACROSS, DOWN, CURVE, ENCODED, NUMBERS, SHARES,
+       TONE, ARGUMENTS };
 
 static int fits(const Py_buffer *view, int ndim, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t bytes)
 {
@@ -192,7 +212,7 @@ static int fits(const Py_buffer *view, int ndim, Py_ssize_t rows, Py_ssize_t col
            (ndim == 1 || view->shape[1] == columns);
 }
 
-/* Whether the views are of the shapes that _tint.pyi names; fills the work in if they are. */
+/* Whether the views are of the shapes that kernel.py names; fills the work in if they are. */
 static int describe(const Py_buffer *view, Work *work)
 {
     const Py_buffer *codes = &view[CODES], *out = &view[OUT];
@@ -205,8 +225,12 @@ static int describe(const Py_buffer *view, Work *work)
     if (out->shape[0] != rows || out->shape[1] != width || out->shape[2] != 3) return 0;
     if (view[ENCODED].ndim != 1 || view[ENCODED].itemsize != out->itemsize) return 0;
     work->top = view[ENCODED].shape[0] - 1;
-    if (!fits(&view[FIRST], 2, SETS, width, sizeof(float))) return 0;
-    if (!fits(&view[GROWTH], 2, SETS, width, sizeof(float))) return 0;
+    if (view[ABOVE].ndim != 2) return 0;
+    work->columns = view[ABOVE].shape[1];
+    for (int i = ABOVE; i <= RIGHT_BELOW; i++)
+        if (!fits(&view[i], 2, SETS, work->columns, sizeof(float))) return 0;
+    if (!fits(&view[LEFT], 1, width, 0, sizeof(int32_t))) return 0;
+    if (!fits(&view[ACROSS], 1, width, 0, sizeof(float))) return 0;
     if (!fits(&view[DOWN], 1, rows, 0, sizeof(float))) return 0;
     if (!fits(&view[NUMBERS], 1, sizeof(Numbers) / sizeof(float), 0, sizeof(float))) return 0;
     if (!fits(&view[CURVE], 1, steps, 0, sizeof(float))) return 0;
@@ -217,8 +241,11 @@ static int describe(const Py_buffer *view, Work *work)
     work->out_bytes = (int)out->itemsize;
     work->codes = codes->buf;
     work->out = out->buf;
-    work->first = view[FIRST].buf;
-    work->growth = view[GROWTH].buf;
+    for (int i = 0; i < 4; i++) work->small[i] = view[ABOVE + i].buf;
+    work->left = view[LEFT].buf;
+    work->across = view[ACROSS].buf;
+    for (Py_ssize_t x = 0; x < width; x++)
+        if (work->left[x] < 0 || work->left[x] >= work->columns) return 0;
     work->down = view[DOWN].buf;
     work->encoded = view[ENCODED].buf;
     work->numbers = *(const Numbers *)view[NUMBERS].buf;
@@ -232,17 +259,18 @@ static int describe(const Py_buffer *view, Work *work)
 
 static PyObject *tint(PyObject *module, PyObject *arguments)
 {
-    PyObject *given[ARGUMENTS] = {NULL}, *result = NULL;
+    PyObject *result = NULL;
     Py_buffer view[ARGUMENTS] = {{0}};
     Work work;
     (void)module;
-    if (!PyArg_UnpackTuple(arguments, "tint", SHARES, ARGUMENTS, &given[0], &given[1], &given[2],
-                           &given[3], &given[4], &given[5], &given[6], &given[7], &given[8],
-                           &given[9]))
+    if (PyTuple_Size(arguments) != ARGUMENTS) {
+        PyErr_Format(PyExc_TypeError, "tint() takes %d arguments", (int)ARGUMENTS);
         return NULL;
+    }
     for (int i = 0; i < ARGUMENTS; i++) {
-        if (given[i] == NULL || given[i] == Py_None) continue;
-        if (PyObject_GetBuffer(given[i], &view[i], i == OUT ? PyBUF_CONTIG : PyBUF_CONTIG_RO) < 0)
+        PyObject *given = PyTuple_GetItem(arguments, i);
+        if (given == Py_None) continue;
+        if (PyObject_GetBuffer(given, &view[i], i == OUT ? PyBUF_CONTIG : PyBUF_CONTIG_RO) < 0)
             goto done;
     }
     if (!describe(view, &work)) {
@@ -250,7 +278,8 @@ static PyObject *tint(PyObject *module, PyObject *arguments)
         goto done;
     }
     Py_BEGIN_ALLOW_THREADS
-    tint_rows(&work);
+    Planes planes = {0};
+    tint_rows(&work, &planes);
     Py_END_ALLOW_THREADS
     Py_INCREF(Py_None);
     result = Py_None;
@@ -259,11 +288,69 @@ done:
     return result;
 }
 
-static PyMethodDef methods[] = {{"tint", tint, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
+/* Pixels looked at before it is asked whether they were grey. */
+enum { LOOK = 4096 };
+
+static int take_grey_bytes(const uint8_t *codes, uint8_t *out, Py_ssize_t n)
+{
+    unsigned differ = 0;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        out[i] = codes[3 * i];
+        differ |= (codes[3 * i] ^ codes[3 * i + 1]) | (codes[3 * i] ^ codes[3 * i + 2]);
+    }
+    return differ == 0;
+}
+
+static int take_grey_shorts(const uint16_t *codes, uint16_t *out, Py_ssize_t n)
+{
+    unsigned differ = 0;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        out[i] = codes[3 * i];
+        differ |= (codes[3 * i] ^ codes[3 * i + 1]) | (codes[3 * i] ^ codes[3 * i + 2]);
+    }
+    return differ == 0;
+}
+
+static int take_grey_all(const Py_buffer *codes, const Py_buffer *out)
+{
+    Py_ssize_t n = out->len / out->itemsize;
+    for (Py_ssize_t at = 0; at < n; at += LOOK) {
+        Py_ssize_t count = n - at < LOOK ? n - at : LOOK;
+        int grey = out->itemsize == 1
+                       ? take_grey_bytes((const uint8_t *)codes->buf + 3 * at, (uint8_t *)out->buf + at, count)
+                       : take_grey_shorts((const uint16_t *)codes->buf + 3 * at, (uint16_t *)out->buf + at, count);
+        if (!grey) return 0;
+    }
+    return 1;
+}
+
+static PyObject *take_grey(PyObject *module, PyObject *arguments)
+{
+    Py_buffer codes = {0}, out = {0};
+    PyObject *result = NULL;
+    int grey;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "y*w*", &codes, &out)) return NULL;
+    if (codes.itemsize != out.itemsize || codes.len != 3 * out.len || (out.itemsize != 1 && out.itemsize != 2)) {
+        PyErr_SetString(PyExc_ValueError, "arrays of a wrong shape or type");
+        goto done;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    grey = take_grey_all(&codes, &out);
+    Py_END_ALLOW_THREADS
+    result = PyBool_FromLong(grey);
+done:
+    PyBuffer_Release(&codes);
+    PyBuffer_Release(&out);
+    return result;
+}
+
+static PyMethodDef methods[] = {
+    {"tint", tint, METH_VARARGS, NULL}, {"take_grey", take_grey, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
 
 static PyModuleDef_Slot slots[] = {{0, NULL}};
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_tint", NULL, 0, methods, slots, NULL, NULL, NULL};
+    PyModuleDef_HEAD_INIT, "_kernel", NULL, 0, methods, slots, NULL, NULL, NULL};
 
-PyMODINIT_FUNC PyInit__tint(void) { return PyModuleDef_Init(&definition); }
+PyMODINIT_FUNC PyInit__kernel(void) { return PyModuleDef_Init(&definition); }
