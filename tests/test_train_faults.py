@@ -303,7 +303,9 @@ def test_fine_tuning_starts_from_a_model_and_watches_the_general_set(
     kept.run()
     for key, value in net.state_dict().items():
         assert torch.equal(value, kept.net.state_dict()[key])
-    assert float(rows(tmp_path / "run")[-1]["general_ab"]) > 0
+    before, after = rows(tmp_path / "run")
+    assert (before["step"], after["step"]) == ("0", "2")
+    assert float(before["general_ab"]) == float(after["general_ab"]) > 0
     said: list[str] = []
     for k in range(8):  # where the pictures to learn from are blue, these are orange
         pixels = (scene(64, 64, k)[..., ::-1] * 255).astype(np.uint8)

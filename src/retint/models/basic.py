@@ -11,22 +11,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from retint.layers.answer import Answer
+from retint.layers.faces import Regressor, RegressorConfig
 
-MULTIPLE_OF = 1  # the network's size rule: height and width
+MULTIPLE_OF = 1
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(RegressorConfig):
     """Channels of the two hidden layers."""
 
     channels: tuple[int, int] = (64, 32)
-    gain: float = 1.0  # factor on the chroma, set when a model is released
 
 
-variants = {"default": Config(), "tiny": Config((8, 8))}
+variants = {"default": Config(), "tiny": Config(channels=(8, 8))}
 
 
-class Net(nn.Module):
+class Net(Regressor):
     """L* (n, 1, h, w), 0..100, to ab (n, 2, h, w), Lab units, within 128."""
 
     def __init__(self, config: Config) -> None:
@@ -40,16 +40,6 @@ class Net(nn.Module):
     def forward(self, L: Tensor) -> Answer:
         x = F.relu(self.second(F.relu(self.first(L / 100))))
         return Answer(ab=torch.tanh(self.last(x)) * 128)
-
-    def colour(self, answer: Answer) -> tuple[Tensor, Tensor]:
-        """The colours, ab (n, 2, h, w) in Lab units; confidence is 1: it does not say."""
-        assert answer.ab is not None
-        ab = answer.ab.float() * self.config.gain
-        return ab, torch.ones_like(ab[:, :1])
-
-    def predict(self, L: Tensor) -> tuple[Tensor, Tensor]:
-        """What the exported network does: L* (n, 1, h, w) to ab and confidence of that size."""
-        return self.colour(self(L))
 
 
 def from_foreign(state: dict[str, Tensor]) -> dict[str, Tensor]:

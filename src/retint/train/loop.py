@@ -95,6 +95,7 @@ class Training:
             recipe = recipes.changed(recipes.from_dict(state["recipe"]), changes)
         if recipe is None:
             raise OptionsError("a training needs a recipe, or a checkpoint to resume")
+        self.fine_tuning = start is not None
         if start is not None:
             recipe = replace(recipe, family=start[0], encoder=None)
         self.recipe, self.course = recipe, recipe.course
@@ -227,6 +228,9 @@ class Training:
         self.say = progress.line
         try:
             with Clock(minutes, steps, self.step) as clock:
+                if self.fine_tuning and self.step == 0:
+                    self.lately = Lately(0)
+                    self._keep()  # what it can do before
                 while not self.ended and not self._stage(clock, progress):
                     self._enter(self.course[self.position.stage])
                 if clock.interrupted:
