@@ -160,11 +160,13 @@ def triangle(n: int, m: int) -> Floats:
 def _box_mean(image: Floats, radius: int) -> Floats:
     """Mean over the (2 radius + 1) square around each pixel, of the part that lies in the image."""
     for _ in range(2):  # down the columns, then, turned, along the rows
-        n = len(image)
-        sums = np.concatenate([np.zeros_like(image[:1]), np.cumsum(image, axis=0)])
-        start = np.maximum(np.arange(n) - radius, 0)
-        stop = np.minimum(np.arange(n) + radius + 1, n)
-        image = ((sums[stop] - sums[start]) / (stop - start)[:, None, None]).swapaxes(0, 1)
+        total, count = image.copy(order="K"), np.ones((len(image), 1, 1))
+        for step in range(1, min(radius, len(image) - 1) + 1):
+            total[step:] += image[:-step]
+            total[:-step] += image[step:]
+            count[step:] += 1
+            count[:-step] += 1
+        image = (total / count).swapaxes(0, 1)
     return image
 
 
