@@ -43,10 +43,12 @@ class Face(nn.Module):
     """A network as the trainer and the exporter see it.
 
     size: the heights and widths it takes, as in a card: `{"multiple_of": n}`, `{"fixed": [h, w]}`,
-    or nothing for any.
+    or nothing for any. hints: whether `forward` and `predict` take a second input, (n, 3, h, w):
+    a* and b* in Lab units where the mask, last, is 1; None is no hints.
     """
 
     size: Mapping[str, Any] = {}
+    hints: bool = False
 
     def forward(self, L: Tensor) -> Answer:
         """L* (n, 1, h, w), 0..100, to an answer."""

@@ -1,9 +1,9 @@
 """One file per family of networks; this folder is the registry.
 
-A family's module exports `Config` (frozen dataclass), `Net` (module built from a Config),
-`variants` (name to Config)
-and `from_foreign` (state dict of the authors' checkpoint to ours). Nothing else has to be edited
-to add one.
+A family's module exports `Config` (frozen dataclass), `Net` (a face of `layers.faces`, built from
+a Config), `variants` (name to Config, `default` and `tiny` among them) and `from_foreign` (state
+dict of the authors' checkpoint to ours). Nothing else has to be edited to add one. In names, `-`
+stands for the file's `_`.
 """
 
 import pkgutil
@@ -15,11 +15,11 @@ from retint.errors import ModelError
 
 def families() -> list[str]:
     """Names of all families, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
 
 
 def family(name: str) -> ModuleType:
     """The module of a family; ModelError with the nearest right names where there is none."""
     if name not in families():
         raise ModelError(f"unknown family {name!r}: there are {', '.join(families())}")
-    return import_module(f"{__name__}.{name}")
+    return import_module(f"{__name__}.{name.replace('-', '_')}")

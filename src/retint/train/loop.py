@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from retint.data.corpus import Corpus
 from retint.errors import OptionsError, OutputError, RetintError
 from retint.models import family
-from retint.train import checkpoint, film
+from retint.train import checkpoint, film, hints
 from retint.train import recipe as recipes
 from retint.train.batches import Batch, Batches, classes
 from retint.train.course import Clock, falling, progress, steps_of
@@ -292,7 +292,7 @@ class Training:
             if self.stage.freeze and name.startswith(self.stage.freeze):
                 module.eval()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=how.precision == "bf16"):
-            answer = self.answer(truth.L.to(memory_format=torch.channels_last))
+            answer = self.answer(*self._shown(truth))
             for term in self.terms.values():
                 term.learn(self.net, answer, truth)
             parts = {name: term(self.net, answer, truth) for name, term in self.terms.items()}
@@ -310,6 +310,14 @@ class Training:
         if processes.first and (here.step % LOOK == 0 or not self.lately.accuracy):
             with torch.no_grad():
                 self.lately.accuracy.append(colours(self.net, answer, truth)["accuracy"])
+
+    def _shown(self, truth: Truth) -> tuple[Tensor, ...]:
+        """What the network is given: L*, and hints where it takes some."""
+        L = truth.L.to(memory_format=torch.channels_last)
+        if not self.net.hints:
+            return (L,)
+        lots = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.step)
+        return L, hints.draw(truth.ab(), self.recipe.hints, lots)
 
     @torch.no_grad()
     def _average(self, keep: float) -> None:

@@ -115,6 +115,16 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class Hints:
+    """Colours shown to networks that take hints; see `train.hints`."""
+
+    none: float = 0.7  # probability of a picture without any
+    everything: float = 0.01  # and of one that shows all its colours
+    mean: float = 8.0  # points of the others
+    largest: int = 9  # side of a point, pixels
+
+
+@dataclass(frozen=True)
 class Optimiser:
     """How weights follow gradients."""
 
@@ -192,6 +202,7 @@ class Recipe:
     critic: Critic = Critic()
     perceptual: Perceptual = Perceptual()
     subject: Subject = Subject()
+    hints: Hints = Hints()
     optimiser: Optimiser = Optimiser()
     schedule: Schedule = Schedule()
     validation: Validation = Validation()
