@@ -175,7 +175,8 @@ def test_filters_and_orders(page: "Page", server: Server):
     page.locator("[name=decision]").select_option("any")
     page.locator("[name=reason]").select_option("flagged")
     wait_for_status(page, "2 pictures listed")
-    assert "flagged: near" in str(page.locator("#picture-5").get_attribute("aria-label"))
+    told = page.locator("#picture-5").get_attribute("aria-label")
+    assert told == "one.zip/0005.png, dog · near, undecided"
     page.locator("[name=reason]").select_option("too small")
     wait_for_status(page, "1 picture listed")
     page.locator("[name=reason]").select_option("")

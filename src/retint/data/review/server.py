@@ -74,6 +74,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers for one connection."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: apart, the second waits 40 ms for the first
     server: Server  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def do_GET(self) -> None:

@@ -56,7 +56,8 @@ function draw(n, tile) {
   if (!tile.firstChild) {
     tile.innerHTML =
       '<div class="frame"><img alt="" decoding="async" draggable="false">' +
-      '<span class="corner"></span><span class="badge"></span><span class="flag">!</span></div>' +
+      '<span class="corner"></span><span class="badge" aria-hidden="true"></span>' +
+      '<span class="flag" aria-hidden="true">!</span></div>' +
       '<div class="label"></div>';
     tile.querySelector("img").dataset.src = `thumbnail/${n}`;
   }
@@ -67,9 +68,7 @@ function draw(n, tile) {
   tile.querySelector(".label").textContent = caption;
   tile.title = [pictures.name(n), label, reasons].filter(Boolean).join("\n");
   const told = { keep: "kept", drop: "dropped" }[decision] ?? "undecided";
-  const flagged = reasons && `flagged: ${reasons}`;
-  const words = [pictures.name(n), pictures.caption(n), told, flagged];
-  tile.setAttribute("aria-label", words.filter(Boolean).join(", "));
+  tile.setAttribute("aria-label", `${pictures.name(n)}, ${caption}, ${told}`);
 }
 
 function moved() {
