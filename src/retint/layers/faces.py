@@ -129,7 +129,8 @@ class Classifier(Face):
         """Log of the distribution; of picture and mirror image, if so configured, their mean."""
         if not self.config.mirror:
             return _log_softmax(self(L))
-        there, back = _log_softmax(self(torch.cat((L, L.flip(3))))).chunk(2)
+        both = _log_softmax(self(torch.cat((L, L.flip(3)))))
+        there, back = both[: L.shape[0]], both[L.shape[0] :]  # not chunk: torch.export would fix n
         return (there + back.flip(3)) / 2
 
 
