@@ -459,3 +459,14 @@ def test_the_command_says_what_is_wrong(corpus: Path, tmp_path: Path):
         result = CliRunner().invoke(main, ["data", "review", str(corpus)])
     assert result.exit_code == 1
     assert "already" in result.output
+
+
+def test_somebody_has_to_decide(corpus: Path, monkeypatch: pytest.MonkeyPatch):
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 54321")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    result = CliRunner().invoke(main, ["data", "review", str(corpus)])
+    assert result.exit_code == 2
+    assert "--as NAME" in result.output
+    assert not (corpus / NAME).exists()

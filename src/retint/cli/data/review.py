@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from retint.cli.data._corpus import FOLDER
+from retint.errors import OptionsError
 
 if TYPE_CHECKING:
     from retint.data.review.server import Server
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
+    metavar="N",
     default=0,
     help="Port of the page on 127.0.0.1. [default: any free one]",
 )
@@ -42,7 +44,14 @@ def command(corpus: Path, who: str | None, port: int, opened: bool, export: Path
         written = write_decisions(corpus, export)
         click.echo(f"{export}: {written} decisions")
         return
-    _review(corpus, who or getpass.getuser(), port, opened)
+    _review(corpus, who or _login(), port, opened)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        raise OptionsError("nobody is logged in by name; say who decides: --as NAME") from None
 
 
 def _review(corpus: Path, who: str, port: int, opened: bool) -> None:
