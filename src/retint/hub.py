@@ -118,13 +118,14 @@ def card(name: str) -> Card:
         raise ModelError(f"{path}: {error}") from error
 
 
-def weights(name: str) -> Path:
+def weights(name: str, known: Card | None = None) -> Path:
     """Path of a released model's .onnx, its sha256 checked; downloaded to the cache at first use.
 
-    Safe in several processes at once: a file appears in the cache whole and checked, or not at all.
+    known: its card, where that was read already. Safe in several processes at once: a file appears
+    in the cache whole and checked, or not at all.
     Raises ModelError for an unknown name, a damaged file, or a download that fails.
     """
-    wanted = card(name)
+    wanted = known or card(name)
     shipped = SHIPPED / f"{name}.onnx"
     if shipped.exists() or not wanted.url:
         try:

@@ -52,6 +52,7 @@ class OnnxPredictor:
     card: the model's; without one the copy inside the file (`retint.card` in its metadata).
     device: "auto", "cpu", "cuda" or another of `devices()`; `.device` says which it became.
     threads: on the CPU; None for as many as this process may use. The pixels do not depend on it.
+    sha256: of the file, where it has just been checked.
 
     Raises ModelError for a file that is no network of this face, DeviceError for a device that
     is not to be had, OptionsError for threads below 1.
@@ -63,12 +64,14 @@ class OnnxPredictor:
         card: Card | None = None,
         device: str = "cpu",
         threads: int | None = None,
+        *,
+        sha256: str | None = None,
     ) -> None:
         self.path = Path(path)
         if threads is not None and threads < 1:
             raise OptionsError(f"threads is {threads}, not at least 1")
         try:
-            self.weights_sha256 = hub.sha256(self.path)
+            self.weights_sha256 = sha256 or hub.sha256(self.path)
         except OSError as error:
             raise ModelError(f"{path}: {error.strerror}") from error
         self.device, self._session = _session(self.path, device, threads or available_threads())
@@ -142,7 +145,8 @@ def load(
     named = str(name_or_path)
     if isinstance(name_or_path, Path) or named.endswith(".onnx") or Path(named).name != named:
         return OnnxPredictor(named, None, device, threads)
-    return OnnxPredictor(hub.weights(named), hub.card(named), device, threads)
+    card = hub.card(named)
+    return OnnxPredictor(hub.weights(named, card), card, device, threads, sha256=card.sha256)
 
 
 def devices() -> list[str]:
