@@ -185,15 +185,15 @@ class Review:
         """All that is known of a picture: the manifest's columns, its verdict, why it is
         flagged."""
         entry = self.entries[number]
+        verdict = self.verdicts[number].columns()
+        flagged = [" ".join(part for part in flag if part) for flag in self._flagged(number)]
         known = {
             "file": entry.name,
             "source": entry.dataset,
             "size": f"{entry.width} × {entry.height}",
-            "flagged": "; ".join(
-                " ".join(part for part in flag if part) for flag in self._flagged(number)
-            ),
-            **entry.more,
-            **self.verdicts[number].columns(),
+            "flagged": "; ".join(flagged),
+            **verdict,
+            **{name: value for name, value in entry.more.items() if name not in verdict},
         }
         return {name: value for name, value in known.items() if value}
 

@@ -45,13 +45,13 @@ export class Single {
 
   tell({ known, resembled }) {
     this.about.replaceChildren();
-    for (const [name, value] of Object.entries(known)) this.add(name.replaceAll("_", " "), value);
     for (const other of resembled) {
       const image = new Image();
       image.alt = "The picture that it resembles";
       image.src = `thumbnail/${other}`;
       this.add("resembles", image);
     }
+    for (const [name, value] of Object.entries(known)) this.add(name.replaceAll("_", " "), value);
   }
 
   add(name, value) {
