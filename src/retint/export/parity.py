@@ -1,0 +1,43 @@
+"""How far an exported network is from the original."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+PARITY = 0.01  # Lab units: the most that an exported network may differ from the original
+SIZES = ((1, 61, 83), (3, 96, 64), (1, 40, 300), (2, 300, 40))  # n, h, w: odd, wide, tall
+
+Runner = Callable[[Tensor], np.ndarray]
+"""An exported network at work: L* (n, 1, h, w) to ab (n, 2, h, w)."""
+
+
+@torch.no_grad()
+def difference(net: nn.Module, run: Runner, rule: Mapping[str, Any], least: int = 1) -> float:
+    """Largest difference of ab between the module and its export, in Lab units.
+
+    rule: the network's, on sizes, as on a card; they are rounded up to it, as the Predictor pads,
+    and to at least so many of its multiples.
+    """
+    random = torch.Generator().manual_seed(0)
+    worst = 0.0
+    for n, height, width in SIZES:
+        h, w = allowed(height, width, rule, least)
+        L = nn.functional.interpolate(
+            torch.rand(n, 1, 8, 8, generator=random) * 100, size=(h, w), mode="bilinear"
+        )
+        ab: Tensor = net.predict(L)[0]  # type: ignore[operator]
+        off = np.abs(run(L) - ab.numpy())
+        worst = max(worst, float(off.max())) if np.isfinite(off).all() else float("inf")
+    return worst
+
+
+def allowed(height: int, width: int, rule: Mapping[str, Any], least: int = 1) -> tuple[int, int]:
+    """The next size that a network takes, at least so many multiples to a side."""
+    if "fixed" in rule:
+        return tuple(rule["fixed"])
+    multiple = rule.get("multiple_of", 1)
+    h, w = (max(least, -(-side // multiple)) * multiple for side in (height, width))
+    return h, w
