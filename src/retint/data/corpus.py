@@ -19,13 +19,16 @@ class Corpus:
     """The pictures of a folder: by its `manifest.csv` (`retint.data.manifest`) or by looking.
 
     A manifest may name shards that are not there: those pictures are left out. Raises InputError
-    where nothing is left.
+    where nothing is left. `entries`: the pictures, where they are known already.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, entries: list[Entry] | None = None) -> None:
         self.folder = folder
         self._open = threading.local()  # a ZipFile has one file position: each thread has its own
         manifest = folder / NAME
+        if entries is not None:
+            self.entries = entries
+            return
         self.entries = self._listed(manifest) if manifest.is_file() else self._found()
         if not self.entries:
             raise InputError(

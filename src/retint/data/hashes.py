@@ -16,6 +16,9 @@ NEAR = 4
 PARTS = 6
 """Parts that a hash is cut into to find its neighbours; more than `NEAR`."""
 
+CROWD = 32
+"""Equal hashes that are all paired with each other."""
+
 Hashes = NDArray[np.uint64]
 Pairs = NDArray[np.int64]
 
@@ -33,7 +36,7 @@ def mirrored(hashes: Hashes) -> Hashes:
     return ~turned.reshape(-1, 8).copy().view(">u8").reshape(-1).astype(np.uint64)
 
 
-def distance(one: Hashes, other: Hashes) -> NDArray[np.uint8]:
+def distance(one: Hashes | np.uint64, other: Hashes | np.uint64) -> NDArray[np.uint8]:
     """Hamming distance of hashes, 0..64."""
     return np.bitwise_count(one ^ other)
 
@@ -43,10 +46,34 @@ def near_pairs(hashes: Hashes, most: int = NEAR) -> Pairs:
 
     Not every hash is compared with every other. Four bits that differ lie in at most four of six
     parts, so two parts at least are equal (the pigeonhole principle): for each choice of parts it
-    is enough to look among the hashes that share them. Equal hashes are joined in a chain.
+    is enough to look among the hashes that share them. Where more than `CROWD` hashes are equal
+    (pictures with nothing on them), each is paired with the next `CROWD` of them alone.
     """
-    values, first, group = np.unique(hashes, return_index=True, return_inverse=True)
-    found = [_chains(group)]
+    values, group = np.unique(hashes, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    start = np.searchsorted(group[order], np.arange(len(values) + 1))
+    found = _equal(group[order], order)
+    for one, other in _near_values(values, most).tolist():
+        members = order[start[one] : start[one + 1]][:CROWD]
+        others = order[start[other] : start[other + 1]][:CROWD]
+        found.append(np.stack([np.repeat(members, len(others)), np.tile(others, len(members))], 1))
+    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+
+
+def _equal(group: Pairs, order: Pairs) -> list[Pairs]:
+    """Pairs of places whose hashes are equal; `group` is sorted, `order` their places."""
+    found = [np.zeros((0, 2), np.int64)]
+    for step in range(1, CROWD + 1):
+        same = np.flatnonzero(group[step:] == group[:-step])
+        if not len(same):
+            break
+        found.append(np.stack([order[same], order[same + step]], axis=1))
+    return found
+
+
+def _near_values(values: Hashes, most: int) -> Pairs:
+    """Pairs of different hashes, by their places among the sorted values."""
+    found = [np.zeros((0, 2), np.int64)]
     edges = np.linspace(0, 64, PARTS + 1).round().astype(int)
     masks = [(1 << int(hi)) - (1 << int(lo)) for lo, hi in pairwise(edges)]
     for parts in combinations(masks, PARTS - most):
@@ -58,9 +85,9 @@ def near_pairs(hashes: Hashes, most: int = NEAR) -> Pairs:
             place = place[keys[place] == keys[place + step]]
             one, other = order[place], order[place + step]
             near = distance(values[one], values[other]) <= most
-            found.append(np.stack([first[one[near]], first[other[near]]], axis=1))
+            found.append(np.stack([one[near], other[near]], axis=1))
             step += 1
-    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+    return np.unique(np.concatenate(found), axis=0)
 
 
 def clusters(count: int, pairs: Pairs) -> NDArray[np.int64]:
@@ -75,10 +102,3 @@ def clusters(count: int, pairs: Pairs) -> NDArray[np.int64]:
         label = label[label]
         if np.array_equal(label, before):
             return label
-
-
-def _chains(group: NDArray[np.int64]) -> Pairs:
-    """Pairs of neighbours among the places that share a group."""
-    order = np.argsort(group, kind="stable")
-    same = np.flatnonzero(group[order][1:] == group[order][:-1])
-    return np.stack([order[same], order[same + 1]], axis=1)
