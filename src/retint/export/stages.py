@@ -36,10 +36,10 @@ class Cascade(nn.Module):
 
     def predict(self, L: Tensor) -> tuple[Tensor, Tensor]:
         """L* (n, 1, h, w) to ab (n, 2, h, w) and confidence (n, 1, h, w)."""
-        found: tuple[Tensor, ...] = ()
-        for part in self.parts:
-            found = part.predict(L, *found)  # type: ignore[operator]
-        ab, confidence = found
+        first, *others = self.parts
+        ab, confidence = first.predict(L)  # type: ignore[operator]
+        for part in others:
+            ab, confidence = part.predict(L, ab, confidence)  # type: ignore[operator]
         return ab, confidence
 
 
