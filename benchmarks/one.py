@@ -63,6 +63,7 @@ def retint(source: str, target: str, model: str) -> dict[str, Any]:
     colorizer = Colorizer(load(model))
     begin = time.perf_counter()
     photo = Photo.open(source)
+    photo.hold()
     photo.thumbnail()
     seen = time.perf_counter()
     chroma = colorizer.predict(photo)
@@ -114,18 +115,22 @@ def versions() -> dict[str, Any]:
 
     import pyvips
 
+    from retint import kernel
+
     named = ("retint", "numpy", "pyvips", "onnxruntime")
     libvips = ".".join(str(pyvips.version(i)) for i in range(3))
-    return {"python": platform.python_version(), "libvips": libvips} | {
+    built = "numpy" if kernel.compiled is None else "compiled"
+    return {"python": platform.python_version(), "libvips": libvips, "kernel": built} | {
         name: version(name) for name in named
     }
 
 
 def timed(work: Any) -> dict[str, Any]:
-    """Seconds, and the most memory this process ever had in use."""
-    start = time.perf_counter()
+    """Seconds, those of all processors, and the most memory this process ever had in use."""
+    start, used = time.perf_counter(), time.process_time()
     work()
-    return {"seconds": time.perf_counter() - start, "peak_mb": peak_mb()}
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - used
+    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_mb": peak_mb()}
 
 
 def peak_mb() -> float | None:

@@ -73,10 +73,12 @@ def compare(source: Path, model: str, runs: int) -> dict[str, Any]:
         found[name] = best | {
             "seconds": round(best["seconds"], 3),
             "all_seconds": [round(run["seconds"], 3) for run in done],
+            "cpu_seconds": round(min(run["cpu_seconds"] for run in done), 3),
             "peak_mb": max((run["peak_mb"] for run in done if run["peak_mb"]), default=None),
         }
     limit = found["libvips"]["seconds"]
     found["ratio"] = round(found["retint"]["seconds"] / limit, 2)
+    found["ratio_cpu"] = round(found["retint"]["cpu_seconds"] / found["libvips"]["cpu_seconds"], 2)
     found["ratio_model_loaded"] = round(sum(found["retint"]["parts"].values()) / limit, 2)
     return found
 

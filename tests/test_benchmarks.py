@@ -24,5 +24,6 @@ def test_speed_says_where_and_what_it_measured(fake_onnx, tmp_path):
     assert len(found["files"]) == 3
     for file in found["files"].values():
         assert file["ratio"] > 0
+        assert file["ratio_cpu"] > 0
         assert file["retint"]["seconds"] > 0
         assert file["libvips"]["seconds"] > 0

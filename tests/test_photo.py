@@ -682,6 +682,70 @@ def test_blocks_of_any_width_hold_whole_rows_of_jpeg() -> None:
 # Colour
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+@pytest.mark.parametrize("kind", ["grey", "grey as rgb", "rgb"])
+def test_a_held_photograph_gives_the_same_pixels(tmp_path: Path, suffix: str, kind: str) -> None:
+    codes = ramp(90, 700)
+    if kind != "grey":
+        codes = np.stack([codes, codes if kind == "grey as rgb" else codes[::-1], codes], axis=2)
+    source = tmp_path / f"a{suffix}"
+    vips(codes).write_to_file(str(source))
+    colours = chroma(Photo.open(source).thumbnail(64))
+    streamed = Photo.open(source)
+    held = Photo.open(source)
+    held.hold()
+    np.testing.assert_allclose(held.thumbnail(64), streamed.thumbnail(64), atol=1)
+    for photo in (streamed, held, held):  # once held, once let go
+        photo.tint(colours).save(tmp_path / f"out{suffix}")
+        result = pixels(tmp_path / f"out{suffix}")
+        if photo is streamed:
+            expected = result
+        np.testing.assert_array_equal(result, expected)
+
+
+def test_pages_beyond_what_is_held_are_streamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "a.tif"
+    vips(ramp(60, 80)).write_to_file(str(source))
+    monkeypatch.setattr("retint.photo.HELD", 60 * 80 - 1)
+    large = Photo.open(source)
+    large.hold()
+    monkeypatch.setattr("retint.photo.HELD", 60 * 80)
+    small = Photo.open(source)
+    small.hold()
+    source.unlink()
+    assert small.thumbnail().shape == (60, 80)
+    with pytest.raises(InputError):
+        large.thumbnail()
+
+
+def test_a_damaged_photograph_is_told_when_it_is_held(tmp_path: Path) -> None:
+    source = tmp_path / "cut.png"
+    vips(ramp(400, 500)).write_to_file(str(source))
+    source.write_bytes(source.read_bytes()[:-600])
+    with pytest.raises(InputError, match=r"cut\.png: cannot be decoded"):
+        Photo.open(source).hold()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 300), (255, 30), (256, 30), (1021, 16)])
+def test_lossy_lightness_is_that_of_the_file_decoded_again(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    noise = np.random.default_rng(4).normal(0, 20, size)
+    codes = (ramp(*size) * 0.7 + 40 + noise).clip(0, 255).astype(np.uint8)
+    Image.fromarray(codes).save(tmp_path / "a.jpg", quality=70)
+    saved = save(tmp_path / "a.jpg", tmp_path / "out.jpg")
+    source, result = pixels(tmp_path / "a.jpg"), pixels(tmp_path / "out.jpg")
+    rows = np.arange(size[0])
+    if size[0] >= 256:
+        rows = rows[(rows % (8 * (size[0] // 256)) < 8) & (rows % 2 == 0)]
+    off = np.abs(lightness(result[rows]) - lightness(source.reshape(size)[rows]))
+    assert saved.delta_L == pytest.approx((off.mean(), off.max()), abs=1e-3)
+    whole = np.abs(lightness(result) - lightness(source.reshape(size)))
+    assert saved.delta_L[0] == pytest.approx(whole.mean(), rel=0.15)
+
+
 def test_tone_of_drawn_photographs(photographs: dict[str, Path]) -> None:
     tones = {name: Photo.open(path).colour() for name, path in photographs.items()}
     assert tones == {
