@@ -73,3 +73,19 @@ def test_the_split_stays_when_pictures_are_added(tmp_path: Path):
     assert not {*train} & {*apart}
     corpus.entries = corpus.entries[: len(corpus.entries) // 2]
     assert set(corpus.split(0.25)[1]) <= set(apart)
+
+
+def test_a_broken_file_in_a_folder_is_named_with_the_way_out(tmp_path: Path):
+    (tmp_path / "good.webp").write_bytes(encoded(64, 64, 1))
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"bad\.jpg: no picture.*retint data prepare"):
+        Corpus(tmp_path)
+
+
+def test_sizes_are_those_of_the_upright_picture(tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (80, 60)).save(tmp_path / "turned.jpg", exif=exif)
+    corpus = Corpus(tmp_path)
+    (entry,) = corpus.entries
+    assert (entry.width, entry.height) == corpus.picture(entry).size == (60, 80)

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from retint.data.manifest import NAME, Entry, Manifest
 from retint.data.picture import SUFFIXES, decode
@@ -47,12 +47,24 @@ class Corpus:
         for shard in sorted(self.folder.glob("*.zip")):
             with zipfile.ZipFile(shard) as archive:
                 names += [(shard.name, name) for name in sorted(archive.namelist())]
-        entries: list[Entry] = []
-        for shard, file in names:
-            if Path(file).suffix.lower() in SUFFIXES:
-                with Image.open(io.BytesIO(self._bytes(shard, file))) as picture:
-                    entries.append(Entry(shard, file, *picture.size))
-        return entries
+        wanted = [(s, f) for s, f in names if Path(f).suffix.lower() in SUFFIXES]
+        return [
+            Entry(shard, file, *self._size(shard, file))
+            for shard, file in wanted
+            if not Path(file).name.startswith(".")
+        ]
+
+    def _size(self, shard: str, file: str) -> tuple[int, int]:
+        """Width and height, upright."""
+        try:
+            with Image.open(io.BytesIO(self._bytes(shard, file))) as picture:
+                turned = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+                return (picture.height, picture.width) if turned else picture.size
+        except Exception as error:  # decoders raise nearly anything for bytes that are no picture
+            raise InputError(
+                f"{self.folder / shard / file}: no picture that can be read ({error}); "
+                "retint data prepare leaves such files out"
+            ) from None
 
     def _bytes(self, shard: str, file: str) -> bytes:
         if not shard:
