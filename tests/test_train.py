@@ -11,8 +11,7 @@ from PIL import Image
 
 from retint.cli.export import command as export_command
 from retint.cli.train import command as train_command
-from retint.errors import InputError, ModelError, OptionsError, OutputError, RetintError
-from retint.export import export
+from retint.errors import InputError, OutputError, RetintError
 from retint.predict import OnnxPredictor
 from retint.train import checkpoint, recipe
 from retint.train.loop import Training
@@ -179,21 +178,6 @@ def test_from_the_command_line_to_a_model_that_colours(corpus: Path, tmp_path: P
     )
     prediction = model(np.full((1, 1, 41, 67), 50, np.float32))
     assert prediction.ab.shape == (1, 2, 41, 67)
-
-
-def test_an_export_that_differs_is_refused(
-    corpus: Path, small: recipe.Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    Training(small, corpus, tmp_path / "run").run(steps=1)
-    monkeypatch.setattr("retint.export.PARITY", -1.0)
-    with pytest.raises(ModelError, match="differ by"):
-        export(tmp_path / "run" / "last.pt", tmp_path, name="x", version="0")
-    assert not (tmp_path / "x.onnx").exists()
-    with pytest.raises(OptionsError, match="the network has bins"):
-        export(tmp_path / "run" / "last.pt", tmp_path, name="x", version="0", changes=["gian=2"])
-    checkpoint.save(tmp_path / "other.pt", {"net": {}})
-    with pytest.raises(InputError, match="not a training's checkpoint"):
-        export(tmp_path / "other.pt", tmp_path, name="x", version="0")
 
 
 def test_training_wants_a_recipe_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -13,8 +13,6 @@ from torch import Tensor, nn
 from retint.layers.answer import Answer
 from retint.layers.faces import Regressor, RegressorConfig
 
-MULTIPLE_OF = 1
-
 
 @dataclass(frozen=True)
 class Config(RegressorConfig):

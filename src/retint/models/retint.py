@@ -19,8 +19,6 @@ from retint.layers.answer import Answer
 from retint.layers.faces import Classifier, ClassifierConfig
 from retint.layers.mobilenet_v2 import CHANNELS, MobileNetV2
 
-MULTIPLE_OF = 32
-
 
 @dataclass(frozen=True)
 class Config(ClassifierConfig):
@@ -55,7 +53,7 @@ class Net(Classifier):
     """L* (n, 1, h, w), 0..100, to logits over the bins (n, q, h/4, w/4), and over the subjects
     (n, c) where it has some."""
 
-    size: Mapping[str, Any] = {"multiple_of": MULTIPLE_OF}
+    size: Mapping[str, Any] = {"multiple_of": 32}
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)

@@ -127,17 +127,18 @@ class Network:
 class _Module:
     """The averaged weights of a checkpoint; torch's forward hooks look into them."""
 
-    channels, size = 1, None
+    channels = 1
 
     def __init__(self, path: Path) -> None:
         state = checkpoint.load(path)
         if missing := {"recipe", "config", "ema"} - state.keys():
             raise InputError(f"{path}: not a training's checkpoint (no {', '.join(missing)})")
         architecture = family(state["recipe"]["family"])
-        self.net: nn.Module = architecture.Net(architecture.Config(**state["config"]))
+        self.net: Any = architecture.Net(architecture.Config(**state["config"]))
         self.net.load_state_dict(state["ema"])
         self.net.eval()
-        self.multiple_of: int = architecture.MULTIPLE_OF
+        self.size = self.net.size.get("fixed")
+        self.multiple_of: int = self.net.size.get("multiple_of", 1)
 
     @torch.no_grad()
     def run(self, image: Array, layer: str | None, take: Callable[..., None]) -> None:
@@ -157,7 +158,7 @@ class _Module:
             if name and layer in (None, name)
         ]
         try:
-            self.net.predict(torch.from_numpy(image))  # type: ignore[operator]
+            self.net.predict(torch.from_numpy(image))
         finally:
             for hook in hooks:
                 hook.remove()

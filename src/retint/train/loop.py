@@ -121,9 +121,14 @@ class Training:
         self.ended = self.position.stage >= len(self.course)
         self._enter(self.course[min(self.position.stage, len(self.course) - 1)], state)
         if self.processes.first:
+            if state is None and (folder / "last.pt").exists():
+                raise OptionsError(
+                    f"{folder}: holds a training; --resume it, or name another with -o"
+                )
             folder.mkdir(parents=True, exist_ok=True)
             recipes.write(recipe, folder / "recipe.toml")
-            self.log = Log(folder, step=self.step)
+            self.log = Log(folder, step=self.step, tell=self.tell)
+            self.log.about({"parameters": sum(p.numel() for p in self.net.parameters())})
         self.tell(
             f"{recipe.name}: {len(self.entries)} pictures, {len(self.validator)} for validation, "
             f"{sum(p.numel() for p in self.net.parameters()):,} parameters"
