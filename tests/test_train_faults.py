@@ -330,7 +330,7 @@ def test_fine_tuning_starts_from_a_model_and_watches_the_general_set(
 def test_a_term_or_variant_that_does_not_fit_is_named(corpus: Path, staged: Recipe, tmp_path: Path):
     with pytest.raises(OptionsError, match="basic has no variant 'huge'"):
         Training(replace(staged, variant="huge"), corpus, tmp_path / "a")
-    with pytest.raises(OptionsError, match=r"\[model\] width: basic has channels, gain"):
+    with pytest.raises(OptionsError, match=r"\[model\] width: basic has gain, channels"):
         Training(replace(staged, model={"width": 3}), corpus, tmp_path / "b")
     with pytest.raises(OptionsError, match="has no bins"):
         Training(replace(simple(staged), loss={"bins": 1.0}), corpus, tmp_path / "c")
