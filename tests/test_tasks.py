@@ -11,10 +11,11 @@ from torch import nn
 from retint.errors import InputError, OptionsError
 from retint.layers import bins
 from retint.layers.answer import Answer
+from retint.layers.lab import lab
 from retint.layers.patch_critic import PatchCritic
 from retint.layers.vgg import VGG16Stages, distance
 from retint.models import family
-from retint.train import checkpoint, film
+from retint.train import checkpoint
 from retint.train.processes import Alone
 from retint.train.recipe import Critic, Perceptual, Recipe, Regression, Subject
 from retint.train.tasks import Circumstances, Truth, terms
@@ -23,7 +24,7 @@ from retint.train.tasks import Circumstances, Truth, terms
 def truth(n: int = 2, size: int = 32) -> Truth:
     random = torch.Generator().manual_seed(0)
     scene = nn.functional.interpolate(torch.rand(n, 3, 8, 8, generator=random), size=(size, size))
-    return Truth(film.lab(scene)[:, :1], scene, torch.tensor([0, -1][:n]))
+    return Truth(lab(scene)[:, :1], scene, torch.tensor([0, -1][:n]))
 
 
 def basic() -> Any:
@@ -50,7 +51,7 @@ def made(name: str, net: Any, *, folder: Path | None = None, **settings: Any) ->
 def test_the_truth_is_averaged_in_linear_light():
     t = truth()
     small = t.ab(torch.empty(1, 1, 8, 8))
-    mean = film.lab(nn.functional.avg_pool2d(t.scene, 4))[:, 1:]
+    mean = lab(nn.functional.avg_pool2d(t.scene, 4))[:, 1:]
     assert torch.allclose(small, mean)
     assert t.ab().shape == (2, 2, 32, 32)
 

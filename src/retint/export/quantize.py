@@ -24,7 +24,7 @@ from retint.data.corpus import Corpus
 from retint.errors import InputError
 from retint.export.formats import onnx_single, read_onnx, save_onnx
 from retint.export.parity import Runner, allowed
-from retint.train import film
+from retint.layers.lab import lab, to_linear
 
 LAYERS = ["Conv", "Gemm"]
 PICTURES = 64  # of a folder, at most, evenly spread
@@ -87,8 +87,8 @@ def lightness(folder: Path, rule: Mapping[str, Any], working_size: int) -> list[
             scale = min(rule["fixed"][1] / picture.width, rule["fixed"][0] / picture.height)
         size = (max(2, round(picture.width * scale)), max(2, round(picture.height * scale)))
         pixels = np.asarray(picture.resize(size, Image.Resampling.BICUBIC), np.float32) / 255
-        scene = film.to_linear(torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy()))
-        L = film.lab(scene)[:, :1].numpy()
+        scene = to_linear(torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy()))
+        L = lab(scene)[:, :1].numpy()
         h, w = L.shape[2:]
         down, right = (b - a for a, b in zip((h, w), allowed(h, w, rule), strict=True))
         found.append(np.pad(L, ((0, 0), (0, 0), (0, down), (0, right)), mode="reflect"))

@@ -3,14 +3,14 @@ grain, wear.
 
 Everything works on whole batches, on any device; randomness comes from the generator that is
 passed in.
-Colour formulas: IEC 61966-2-1 (sRGB) and CIE 1976 L*a*b* with D65, the same as in `retint.color`.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from retint.color import LUMINANCE_WEIGHTS, RGB_TO_XYZ
+from retint.color import LUMINANCE_WEIGHTS
+from retint.layers.lab import lightness, to_linear
 from retint.train.recipe import Film
 
 JPEG_TABLE = (  # ITU-T T.81, table K.1: luminance quantisation at quality 50
@@ -23,49 +23,6 @@ JPEG_TABLE = (  # ITU-T T.81, table K.1: luminance quantisation at quality 50
     (49, 64, 78, 87, 103, 121, 120, 101),
     (72, 92, 95, 98, 112, 100, 103, 99),
 )
-
-
-def to_linear(rgb: Tensor) -> Tensor:
-    """sRGB in 0..1 to linear light."""
-    return torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055).clamp_min(0) ** 2.4)
-
-
-def from_linear(v: Tensor) -> Tensor:
-    """Linear light in 0..1 to sRGB."""
-    return torch.where(v <= 0.0031308, v * 12.92, 1.055 * v.clamp_min(1e-8) ** (1 / 2.4) - 0.055)
-
-
-def _f(t: Tensor) -> Tensor:
-    return torch.where(
-        t > (6 / 29) ** 3, t.clamp_min(1e-8) ** (1 / 3), t * (29 / 6) ** 2 / 3 + 4 / 29
-    )
-
-
-def lightness(Y: Tensor) -> Tensor:
-    """Luminance 0..1 to L* 0..100."""
-    return 116 * _f(Y) - 16
-
-
-def lab(linear: Tensor) -> Tensor:
-    """Linear RGB (n, 3, h, w) in 0..1 to L*a*b* (n, 3, h, w)."""
-    matrix = linear.new_tensor(RGB_TO_XYZ)
-    matrix = matrix / matrix.sum(1, keepdim=True)  # relative to the white point
-    x, y, z = _f(torch.einsum("dc,nchw->ndhw", matrix, linear)).unbind(1)
-    return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), 1)
-
-
-def srgb(L: Tensor, ab: Tensor) -> Tensor:
-    """L* (n, 1, h, w) and ab (n, 2, h, w) to sRGB (n, 3, h, w) in 0..1, shrunk into gamut at
-    constant luminance."""
-    y = (L + 16) / 116
-    f = torch.cat((y + ab[:, :1] / 500, y, y - ab[:, 1:] / 200), 1)
-    xyz = torch.where(f > 6 / 29, f**3, (f - 4 / 29) * 3 * (6 / 29) ** 2)
-    matrix = L.new_tensor(RGB_TO_XYZ)
-    rgb = torch.einsum("dc,nchw->ndhw", torch.linalg.inv(matrix / matrix.sum(1, keepdim=True)), xyz)
-    Y = xyz[:, 1:2].clamp(0, 1)
-    away = rgb - Y
-    room = torch.where(away > 0, 1 - Y, Y) / away.abs().clamp_min(1e-6)
-    return from_linear((Y + away * room.amin(1, keepdim=True).clamp(max=1)).clamp(0, 1))
 
 
 def develop(pixels: Tensor, film: Film, random: torch.Generator) -> tuple[Tensor, Tensor]:

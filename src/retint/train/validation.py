@@ -10,6 +10,7 @@ from torch import Tensor
 
 from retint.data.corpus import Corpus, Entry
 from retint.layers.answer import Answer
+from retint.layers.lab import srgb
 from retint.train import film
 from retint.train.batches import Pictures, centre_crops
 from retint.train.recipe import Film, Recipe
@@ -128,6 +129,6 @@ def _sheet(net: Any, answer: Answer, truth: Truth) -> np.ndarray:
     full = F.interpolate(said[:SHEET].float(), size=L.shape[2:], mode="bilinear")
     rows: list[Tensor] = []
     for ab in (true, torch.zeros_like(true), full):
-        row = film.srgb(L, ab).permute(2, 0, 3, 1)
+        row = srgb(L, ab).permute(2, 0, 3, 1)
         rows.append(row.reshape(row.shape[0], -1, 3))
     return (torch.cat(rows).cpu().numpy() * 255).round().astype(np.uint8)

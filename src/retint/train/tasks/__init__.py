@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from retint.layers.answer import Answer
-from retint.train import film
+from retint.layers.lab import lab
 from retint.train.recipe import Recipe
 
 
@@ -35,7 +35,7 @@ class Truth:
             scene = self.scene
             if scene.shape[2:] != size:
                 scene = F.interpolate(scene, size=size, mode="area")
-            self._ab[size] = film.lab(scene)[:, 1:]
+            self._ab[size] = lab(scene)[:, 1:]
         return self._ab[size]
 
 

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from retint.errors import OptionsError
 from retint.layers.answer import Answer
+from retint.layers.lab import srgb
 from retint.layers.vgg import VGG16Stages, distance
 from retint.models import family
-from retint.train import checkpoint, film
+from retint.train import checkpoint
 from retint.train.tasks import Circumstances, Term, Truth
 
 
@@ -41,7 +42,7 @@ class Perceptual(Term):
 
     def features(self, L: Tensor, ab: Tensor) -> list[Tensor]:
         """Of the picture of these colours."""
-        rgb = film.srgb(L, ab)
+        rgb = srgb(L, ab)
         encoder = self._encoder[0]
         if not self.grey:
             return encoder(rgb)
