@@ -1,6 +1,7 @@
 """Weights: which models there are, where their files lie, and that a file is what its card says."""
 
 import hashlib
+import json
 import os
 import re
 import sys
@@ -8,11 +9,13 @@ import tempfile
 import tomllib
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import IO, Any, cast
+from urllib.parse import urlsplit
 
 from retint.errors import ModelError
 
@@ -101,59 +104,154 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
 }
 
 
+@dataclass(frozen=True)
+class Release:
+    """A model that is known here: its card, and the file in which that lies."""
+
+    card: Card
+    toml: Path
+
+    @property
+    def onnx(self) -> Path:
+        """Where its weights lie unless they have to be downloaded."""
+        return self.toml.with_suffix(".onnx")
+
+    @property
+    def cached(self) -> Path:
+        """Where they lie when they have been downloaded."""
+        return cache_folder() / f"{self.card.name}-{self.card.sha256[:16]}.onnx"
+
+    def where(self) -> str:
+        """Say in a word where the weights are: shipped, cached, in a folder, to be downloaded."""
+        if self.onnx.exists():
+            return "shipped" if self.toml.parent == SHIPPED else f"in {self.toml.parent}"
+        if self.cached.exists():
+            return "cached"
+        return "to be downloaded" if self.card.url else "missing"
+
+    def weights(self) -> Path:
+        """Path of the .onnx, its sha256 checked; downloaded to the cache at first use.
+
+        Safe in several processes at once: a file appears in the cache whole and checked, or not at
+        all. Raises ModelError for a damaged file, or a download that fails.
+        """
+        if self.onnx.exists() or not self.card.url:
+            try:
+                intact = sha256(self.onnx) == self.card.sha256
+            except OSError as error:
+                raise ModelError(f"weights of {self.card.name} cannot be read: {error}") from error
+            if not intact:
+                shipped = "; reinstall retint" if self.toml.parent == SHIPPED else ""
+                raise ModelError(
+                    f"{self.onnx}: damaged (its sha256 is not that of {self.toml.name}){shipped}"
+                )
+            return self.onnx
+        if not re.fullmatch(r"[0-9a-f]{64}", self.card.sha256):
+            raise ModelError(
+                f"{self.toml.name}: weights from {self.card.url}, but no sha256 to check them by"
+            )
+        target = self.cached
+        try:
+            if not (target.exists() and sha256(target) == self.card.sha256):
+                _download(_mirrored(self.card.url), self.card.sha256, target)
+        except OSError as error:
+            raise ModelError(
+                f"{target}: cannot be stored: {error} (RETINT_CACHE moves it)"
+            ) from error
+        return target
+
+
+def folders() -> list[Path]:
+    """Where models are looked for: the folders of RETINT_MODELS in their order, then the package.
+
+    The owner's models come first, so that a house can have a `default` of its own.
+    """
+    named = os.environ.get("RETINT_MODELS", "").split(os.pathsep)
+    return [*(Path(folder) for folder in named if folder), SHIPPED]
+
+
+def is_name(model: str) -> bool:
+    """Whether this is a model's name, as `default` or `default@1.1`, and no path of a file."""
+    return re.fullmatch(r"[\w-]+(@[\w.+-]+)?", model) is not None
+
+
 def cards() -> list[str]:
-    """Names of the released models, sorted."""
-    return sorted(path.stem for path in SHIPPED.glob("*.toml"))
+    """Names of the models that are known here, sorted; NAME@VERSION for files named so."""
+    return sorted({path.stem for folder in folders() for path in folder.glob("*.toml")})
+
+
+def find(name: str) -> Release:
+    """The model called `name`, or with `name@version` that version of it; ModelError where none is.
+
+    It lies in NAME.toml, or NAME@VERSION.toml where there are several versions in one folder.
+    """
+    plain, _, version = name.partition("@")
+    for folder in folders():
+        for stem in (name, plain):
+            path = folder / f"{stem}.toml"
+            if path not in folder.glob("*.toml"):  # ../x is no name
+                continue
+            found = Release(read_card(path), path)
+            if not version or found.card.version == version:
+                return found
+    there_are = ", ".join(cards()) or "none in this installation"
+    raise ModelError(f"no model is called {name!r}; there are: {there_are}")
+
+
+def recognise(digest: str) -> Release | None:
+    """The model known here whose weights have this sha256."""
+    releases = (find(name) for name in cards())
+    return next((release for release in releases if release.card.sha256 == digest), None)
 
 
 def card(name: str) -> Card:
-    """Card of a released model; ModelError for a name that none has."""
-    if name not in cards():
-        there_are = ", ".join(cards()) or "none in this installation"
-        raise ModelError(f"no model is called {name!r}; there are: {there_are}")
-    path = SHIPPED / f"{name}.toml"
+    """Card of a model; as for `find`."""
+    return find(name).card
+
+
+def weights(name: str) -> Path:
+    """Path of a model's .onnx; as for `find` and `Release.weights`."""
+    return find(name).weights()
+
+
+def where(name: str) -> str:
+    """Say in a word where a model's weights are; as for `find` and `Release.where`."""
+    return find(name).where()
+
+
+def enclosed(path: Path) -> Card:
+    """The card inside a .safetensors, or inside torch's .torchscript or .pt2.
+
+    ModelError where there is none. The card of an .onnx is read by `predict.OnnxPredictor`.
+    """
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                inner = (n for n in archive.namelist() if n.endswith("/extra/retint.card"))
+                text = archive.read(next(inner, "retint.card"))
+        else:
+            with path.open("rb") as file:  # its length in eight bytes, then a header in JSON
+                header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), CHUNK)))
+            text = header["__metadata__"]["retint.card"]
+        return Card.from_dict(json.loads(text), str(path))
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: no retint model (it has no card inside)") from error
+
+
+def read_card(path: Path) -> Card:
+    """The card in a .toml; ModelError where it cannot be read."""
     try:
         return Card.from_dict(tomllib.loads(path.read_text("utf-8")), path.name)
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: {error}") from error
 
 
-def weights(name: str, known: Card | None = None) -> Path:
-    """Path of a released model's .onnx, its sha256 checked; downloaded to the cache at first use.
-
-    known: its card, where that was read already. Safe in several processes at once: a file appears
-    in the cache whole and checked, or not at all.
-    Raises ModelError for an unknown name, a damaged file, or a download that fails.
-    """
-    wanted = known or card(name)
-    shipped = SHIPPED / f"{name}.onnx"
-    if shipped.exists() or not wanted.url:
-        try:
-            intact = sha256(shipped) == wanted.sha256
-        except OSError as error:
-            raise ModelError(f"weights of {name} cannot be read: {error}") from error
-        if not intact:
-            raise ModelError(f"{shipped}: damaged (its sha256 is not the card's); reinstall retint")
-        return shipped
-    if not re.fullmatch(r"[0-9a-f]{64}", wanted.sha256):
-        raise ModelError(f"{name}.toml: weights from {wanted.url}, but no sha256 to check them by")
-    target = cache_folder() / f"{name}-{wanted.sha256[:16]}.onnx"
-    try:
-        if not (target.exists() and sha256(target) == wanted.sha256):
-            _download(wanted.url, wanted.sha256, target)
-    except OSError as error:
-        raise ModelError(f"{target}: cannot be stored: {error} (RETINT_CACHE moves it)") from error
-    return target
-
-
-def where(name: str) -> str:
-    """Say in a word where a released model's weights are: shipped, cached, or to be downloaded."""
-    wanted = card(name)
-    if (SHIPPED / f"{name}.onnx").exists():
-        return "shipped"
-    if (cache_folder() / f"{name}-{wanted.sha256[:16]}.onnx").exists():
-        return "cached"
-    return "to be downloaded" if wanted.url else "missing"
+def _mirrored(url: str) -> str:
+    """The address at the mirror that RETINT_MIRROR names, where it names one."""
+    mirror = os.environ.get("RETINT_MIRROR")
+    return mirror.rstrip("/") + urlsplit(url).path if mirror else url
 
 
 def cache_folder() -> Path:
@@ -203,7 +301,11 @@ def _fetch(url: str, part: IO[bytes], expected: str) -> None:
         reply = cast(HTTPResponse, urllib.request.urlopen(url, timeout=TIMEOUT))
     except (OSError, HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise ModelError(f"{url}: cannot be downloaded: {reason}") from error
+        advice = ""
+        if isinstance(reason, OSError) and not isinstance(error, urllib.error.HTTPError):
+            advice = ". Without a network: RETINT_MODELS names a folder of models, RETINT_MIRROR"
+            advice += " another place to fetch them from"
+        raise ModelError(f"{url}: cannot be downloaded: {reason}{advice}") from error
     digest = hashlib.sha256()
     received = 0
     with reply:

@@ -137,16 +137,16 @@ class OnnxPredictor:
 def load(
     name_or_path: str | Path = "default", *, device: str = "auto", threads: int | None = None
 ) -> OnnxPredictor:
-    """Load a released model by name, or any .onnx with a retint card by path.
+    """Load a model by name (`default`, `default@1.1`), or any .onnx with a retint card by path.
 
     Weights are downloaded at first use where they are not shipped. device and threads, and what
     is raised: as for `OnnxPredictor`; ModelError for a name that no model has.
     """
     named = str(name_or_path)
-    if isinstance(name_or_path, Path) or named.endswith(".onnx") or Path(named).name != named:
+    if isinstance(name_or_path, Path) or not hub.is_name(named):
         return OnnxPredictor(named, None, device, threads)
-    card = hub.card(named)
-    return OnnxPredictor(hub.weights(named, card), card, device, threads, sha256=card.sha256)
+    found = hub.find(named)
+    return OnnxPredictor(found.weights(), found.card, device, threads, sha256=found.card.sha256)
 
 
 def devices() -> list[str]:

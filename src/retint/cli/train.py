@@ -139,8 +139,7 @@ def _model(name: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """Family, Config and weights of a model known by name, or of a file."""
     from retint import export, hub
 
-    path = Path(name)
-    return export.state_of(path if path.suffix else hub.weights(name))
+    return export.state_of(hub.weights(name) if hub.is_name(name) else Path(name))
 
 
 def _recipe(
