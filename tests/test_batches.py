@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from retint.data.corpus import Corpus, Entry
-from retint.train.batches import Batches, Pictures, centre_crops, classes, cut
+from retint.errors import OptionsError
+from retint.train.batches import Batches, Pictures, centre_crops, classes, cut, tilted
 from retint.train.recipe import Augment, Data
 from test_corpus import sharded
 
@@ -122,28 +124,38 @@ def test_balance_makes_rare_groups_as_frequent(corpus: Corpus, balance: Any):
     assert abs(counts.most_common()[0][1] / 4000 - 0.5) < 0.05
 
 
-def test_balance_of_colour_evens_out_the_cast(tmp_path: Path):
-    from PIL import Image
-
-    for k in range(30):  # many greenish pictures, few reddish ones
-        colour = (90, 140, 90) if k < 27 else (150, 80, 80)
+def test_balance_of_colour_takes_the_cast_out(tmp_path: Path):
+    colours = [(90, 140, 90)] * 24 + [(150, 80, 80)] * 3 + [(90, 100, 150)] * 3  # many greenish
+    for k, colour in enumerate(colours):
         Image.new("RGB", (40, 40), colour).save(tmp_path / f"{k:02}.png")
-    corpus = Corpus(tmp_path)
-    means = []
+    corpus, means = Corpus(tmp_path), []
     for balance in ("none", "colour"):
-        data = Data(sizes=(32,), balance=balance)  # type: ignore[arg-type]
-        drawn = batches(corpus, data)
-        picked = drawn._picked(np.random.default_rng(0), 0, 32, 2000)
-        means.append(np.mean([drawn.pictures.mean_colour(k)[0] for k in picked]))
-    assert means[0] < -15
-    assert abs(means[1]) < 5
+        drawn = batches(corpus, Data(sizes=(32,), sources={"": 1.0}, balance=balance))  # type: ignore
+        picked = drawn._picked(np.random.default_rng(0), 0, 32, 4000)
+        means.append(np.mean([drawn.pictures.mean_colour(k) for k in picked], 0))
+    assert means[0][0] < -15
+    assert np.abs(means[1] - Data().mean_ab).max() < 1
+    with pytest.raises(OptionsError, match="pictures of the other colours"):
+        batches(corpus, Data(balance="colour", mean_ab=(-90.0, 0.0)))
+
+
+def test_tilting_changes_as_little_as_it_can():
+    colours = np.random.default_rng(0).normal((-5, 10), 8, (500, 2))
+    even = np.full(500, 1 / 500)
+    same = tilted(colours, colours.mean(0), even)
+    assert np.allclose(same, even)
+    shares = tilted(colours, np.array([0.0, 7.0]), even)
+    assert np.abs(shares @ colours - (0, 7)).max() < 0.02
+    score = np.log(shares)  # linear in the colour, as the nearest shares are
+    fit = np.linalg.lstsq(np.c_[colours, np.ones(500)], score, rcond=None)[0]
+    assert np.allclose(np.c_[colours, np.ones(500)] @ fit, score)
 
 
 def test_sources_are_weighted(corpus: Corpus):
     data = Data(sizes=(32,), sources={"rare": 0.0})
     drawn = Batches(corpus, lopsided(corpus), data, STILL, batch=8, seed=1)
     assert min(drawn._picked(np.random.default_rng(0), 0, 32, 500)) >= 4
-    with pytest.raises(ValueError, match="share 0"):
+    with pytest.raises(OptionsError, match="weight 0"):
         batches(corpus, Data(sources={"drawn": 0.0}))
 
 

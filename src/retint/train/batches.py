@@ -19,9 +19,8 @@ from torch import Tensor
 
 from retint.color import srgb_to_lab
 from retint.data.corpus import Corpus, Entry
+from retint.errors import OptionsError
 from retint.train.recipe import Augment, Data
-
-CELL = 8.0  # Lab units: pictures whose mean colours fall into one cell count as one, to balance
 
 
 class Batch(NamedTuple):
@@ -178,17 +177,40 @@ class Batches:
         if balance == "none" and not self.data.sources:
             return None
         shares = np.array([self.data.sources.get(e.dataset, 1.0) for e in entries])
+        if not shares.any():
+            raise OptionsError("data.sources: every picture has the weight 0")
+        if balance == "colour":
+            colours = self.pool.map(self.pictures.mean_colour, range(len(entries)))
+            return tilted(np.array(list(colours)), np.array(self.data.mean_ab), shares)
         if balance != "none":
-            if balance == "colour":
-                colours = self.pool.map(self.pictures.mean_colour, range(len(entries)))
-                groups = [(round(a / CELL), round(b / CELL)) for a, b in colours]
-            else:
-                groups = [e.dataset if balance == "source" else e.labels for e in entries]
+            groups = [e.dataset if balance == "source" else e.labels for e in entries]
             counts = Counter(groups)
             shares /= np.array([counts[group] for group in groups])
-        if not shares.any():
-            raise ValueError("every picture has the share 0")
         return shares / shares.sum()
+
+
+def tilted(colours: np.ndarray, mean: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """The shares nearest to the given ones under which the mean colour is `mean`.
+
+    colours: (n, 2), Lab units; shares: (n,), at least 0. Nearest by Kullback-Leibler divergence:
+    each share is multiplied by exp(k . colour), k found by Newton's method. OptionsError where
+    there are no pictures on the other side of `mean`.
+    """
+    k, away = np.zeros(2), colours - mean
+    for _ in range(100):
+        score = away @ k
+        new = shares * np.exp(score - score.max())
+        new /= new.sum()
+        now = new @ away
+        if np.abs(now).max() < 0.01:
+            return new
+        spread = (away * new[:, None]).T @ away - np.outer(now, now)
+        step = np.linalg.solve(spread + 1e-3 * np.eye(2), now)
+        k -= step * min(1.0, 0.1 / np.abs(step).max())  # a full step may overshoot at first
+    raise OptionsError(
+        f"data.balance: no sampling of these pictures has the mean colour {tuple(mean)}: "
+        "add pictures of the other colours, or set data.mean_ab"
+    )
 
 
 def cut(

@@ -28,8 +28,12 @@ class Data:
     # of each batch, None: as they come; sizes above `large_side` take large pictures only
     large_share: float | None = None
     # none: every picture equally often; source, class: every data set, every label equally often;
-    # colour: every mean colour equally often, so that green meadows do not outvote red brick
+    # colour: as they come but for a cast, taken out with the least change: see `batches.tilted`
     balance: Literal["none", "source", "class", "colour"] = "none"
+    mean_ab: tuple[float, ...] = (
+        1.4,
+        6.9,
+    )  # without a cast: that of 14,000 photographs of all kinds
     sources: dict[str, float] = field(default_factory=dict)  # factor on how often a data set comes
     general_share: float = 0.0  # of each batch, from the general set (fine-tuning)
     memory_gb: float = 6.0  # for decoded pictures; those beyond are decoded each time
@@ -70,6 +74,8 @@ class Regression:
 
     unit: float = 128.0  # Lab units that count as 1: 128 is ab in -1..1, 1 raw ab
     delta: float = 1.0  # of the Huber loss, in those units
+    # sides, pixels, of Gaussian blurs behind which the error is measured too; the mean counts
+    blur: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,8 @@ class Optimiser:
     rate: float = 2e-3
     encoder_rate: float | None = None  # of the pretrained encoder; None: as the rest
     weight_decay: float = 0.01
-    momentum: float = 0.9
+    momentum: float = 0.9  # of sgd
+    beta1: float = 0.9  # of adamw and adam; 0.5 is usual beside a critic
     warmup: int = 300  # steps
     clip: float = 1.0  # of the gradient's norm, 0: none
     ema: float = 0.999  # of the averaged weights, 0: none
@@ -216,6 +223,8 @@ class Recipe:
             raise OptionsError("data.sizes and data.size_shares differ in length")
         if any(size % 8 for size in data.sizes):
             raise OptionsError("data.sizes: each must be a multiple of 8")
+        if any(side < 1 or side % 2 == 0 for side in self.regression.blur):
+            raise OptionsError("regression.blur: sides of kernels are odd")
 
     @property
     def course(self) -> tuple[Stage, ...]:
