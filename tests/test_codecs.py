@@ -87,16 +87,16 @@ def test_quality_of_other_tables_is_the_nearest() -> None:
 @settings(max_examples=40, deadline=None)
 @given(
     height=st.integers(1, 40), width=st.integers(1, 40), bands=st.sampled_from([1, 3, 4]),
-    bits=st.sampled_from([8, 16]), rows=st.sampled_from([16, 32]),
+    bits=st.sampled_from([8, 16]), rows=st.sampled_from([16, 32]), big=st.booleans(),
 )  # fmt: skip
 def test_rows_made_in_python_reach_libvips_unchanged(
-    height: int, width: int, bands: int, bits: int, rows: int
+    height: int, width: int, bands: int, bits: int, rows: int, big: bool
 ) -> None:
     rng = np.random.default_rng(height * width)
     kind = np.uint8 if bits == 8 else np.uint16
     codes = rng.integers(0, 2**bits, (height, width, bands)).astype(kind)
     blocks = (codes[y : y + rows].copy().data.cast("B") for y in range(0, height, rows))
-    header = raw_tiff(width, height, bands, bits, rows=rows)
+    header = raw_tiff(width, height, bands, bits, rows=rows, big=big)
     source = RowSource(header, Ahead(blocks), codes.nbytes)
     assert np.array_equal(source.image().numpy().reshape(codes.shape), codes)
     assert source.error is None

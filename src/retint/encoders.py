@@ -26,6 +26,16 @@ def is_lossy(format: Format, coding: Coding, page: tiff.Directory | None) -> boo
     return format.lossy and not (format.name == "webp" and coding.lossless)
 
 
+def is_plain(format: Format, page: tiff.Directory | None) -> bool:
+    """Whether a result is a TIFF of rows as they are, neither compressed nor in tiles."""
+    return (
+        format.name == "tiff"
+        and page is not None
+        and _compression(page, 8) == "none"
+        and 322 not in page.fields
+    )
+
+
 def encoder(
     format: Format, coding: Coding, meta: Metadata, profile: bytes, *, size: tuple[int, int],
     bits: int, quality: int | None, page: tiff.Directory | None = None, pyramid: bool = False,

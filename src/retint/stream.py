@@ -26,16 +26,18 @@ def rows_per_block(width: int) -> int:
 
 def raw_tiff(
     width: int, height: int, bands: int, bits: int, *, rows: int, order: str = "<",
-    white_is_zero: bool = False,
+    white_is_zero: bool = False, big: bool = True,
 ) -> bytes:  # fmt: skip
-    """Header of an uncompressed BigTIFF whose pixels follow it at once, row by row, to the byte.
+    """Header of an uncompressed TIFF whose pixels follow it at once, row by row, to the byte.
 
-    `bits` 1, 8 or 16; `order` "<" or ">" is the byte order of the pixels too (BigTIFF, TIFF 6.0).
+    `bits` 1, 8 or 16; `order` "<" or ">" is the byte order of the pixels too; `big` makes it a
+    BigTIFF, as more than 4 GB need (TIFF 6.0, BigTIFF).
     """
     strips = -(-height // rows)
     row_bytes = (width * bands * bits + 7) // 8
     # 0 white is zero, 1 black is zero, 2 RGB
     photometric = 0 if white_is_zero else 2 if bands >= 3 else 1
+    place, count, offset = ("Q", "Q", 8) if big else ("I", "H", 4)
     counts = [min(rows, height - i * rows) * row_bytes for i in range(strips)]
     fields: list[tuple[int, str, list[int]]] = [
         (256, "I", [width]),
@@ -43,32 +45,38 @@ def raw_tiff(
         (258, "H", [bits] * bands),
         (259, "H", [1]),
         (262, "H", [photometric]),
-        (273, "Q", [0] * strips),
+        (273, place, [0] * strips),
         (277, "H", [bands]),
         (278, "I", [rows]),
-        (279, "Q", counts),
+        (279, place, counts),
         (284, "H", [1]),
     ]
     if bands in (2, 4):
         fields.append((338, "H", [2]))
     types = {"H": 3, "I": 4, "Q": 16}
     sizes = [struct.calcsize(order + code) * len(values) for _, code, values in fields]
-    after = 16 + 8 + 20 * len(fields) + 8
-    pixels = -(-(after + sum(size for size in sizes if size > 8)) // 16) * 16
-    fields[5] = (273, "Q", [pixels + i * rows * row_bytes for i in range(strips)])
+    start = 2 * offset
+    after = start + struct.calcsize(order + count) + (4 + 2 * offset) * len(fields) + offset
+    pixels = -(-(after + sum(size for size in sizes if size > offset)) // 16) * 16
+    fields[5] = (273, place, [pixels + i * rows * row_bytes for i in range(strips)])
 
     entries, outside = b"", b""
     for tag, code, values in fields:
         data = struct.pack(f"{order}{len(values)}{code}", *values)
-        if len(data) <= 8:
-            value = data.ljust(8, b"\0")
+        if len(data) <= offset:
+            value = data.ljust(offset, b"\0")
         else:
-            value = struct.pack(order + "Q", after + len(outside))
+            value = struct.pack(order + place, after + len(outside))
             outside += data
-        entries += struct.pack(order + "HHQ", tag, types[code], len(values)) + value
-    mark = b"II" if order == "<" else b"MM"
-    head = mark + struct.pack(order + "HHHQQ", 43, 8, 0, 16, len(fields))
-    return (head + entries + bytes(8) + outside).ljust(pixels, b"\0")
+        entries += struct.pack(order + "HH" + place, tag, types[code], len(values)) + value
+    head = b"II" if order == "<" else b"MM"
+    head += (
+        struct.pack(order + "HHHQ", 43, 8, 0, start)
+        if big
+        else struct.pack(order + "HI", 42, start)
+    )
+    head += struct.pack(order + count, len(fields))
+    return (head + entries + bytes(offset) + outside).ljust(pixels, b"\0")
 
 
 class Ahead(Generic[T]):

@@ -210,6 +210,11 @@ class _Page:
             for block in self._tinted_blocks(codes):
                 file.write(block.astype(">u2").data if codes == 16 else block.data)
             return
+        if encoders.is_plain(self.format, about.tags):
+            file.write(raw_tiff(*size, self.bands, codes, rows=self.rows, big=big))
+            for block in self._tinted_blocks(codes):
+                file.write(_flat(block))
+            return
         save, edit, head = encoders.encoder(
             self.format, self.coding, meta, profile, size=size, bits=self.bits, quality=quality,
             page=about.tags, pyramid=about.pyramid, big=big,
