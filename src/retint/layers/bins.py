@@ -4,15 +4,36 @@ Paper: Zhang, Isola, Efros, "Colorful Image Colorization", ECCV 2016 (arXiv:1603
 2.1 to 2.3.
 """
 
+import math
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from retint.color import srgb_to_lab
 
 
 def grid(step: float = 10.0, reach: float = 110.0) -> Tensor:
     """All bin centres on a square grid of the ab plane: (q, 2), Lab units, from -reach to reach."""
     line = torch.arange(-reach, reach + step / 2, step)
     return torch.cartesian_prod(line, line)
+
+
+def in_gamut(step: float = 10.0) -> Tensor:
+    """Bin centres (q, 2) at the corners of those squares of the grid that hold a colour of sRGB, or
+    a mixture of such: the paper's 313 for a step of 10, in its order.
+
+    The paper does not say how it chose them; theirs are the points that lie within one step, along
+    a and b, of the convex hull of sRGB's colours at all lightnesses.
+    """
+    levels = np.linspace(0, 1, 17)
+    colours = srgb_to_lab(np.stack(np.meshgrid(levels, levels, levels), -1).reshape(-1, 3))[:, 1:]
+    angles = np.linspace(0, 2 * math.pi, 360, endpoint=False)
+    directions = np.stack([np.cos(angles), np.sin(angles)])  # (2, m), of the hull's tangents
+    reach = (colours @ directions).max(0) + step * np.abs(directions).sum(0)
+    points = grid(step)
+    return points[torch.from_numpy((points.numpy() @ directions < reach).all(1))]
 
 
 def nearest(ab: Tensor, centres: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
