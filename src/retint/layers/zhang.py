@@ -9,8 +9,6 @@ from torch import nn
 def block(
     before: int, channels: int, count: int, stride: int = 1, dilation: int = 1
 ) -> nn.Sequential:
-    before: int, channels: int, count: int, stride: int = 1, dilation: int = 1
-) -> nn.Sequential:
     """Convolutions 3x3, each with its ReLU, the last one of this stride, then batch norm."""
     layers: list[nn.Module] = []
     for k in range(count):
