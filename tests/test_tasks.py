@@ -70,6 +70,22 @@ def test_regression_is_the_formula(name: str):
         made(name, basic())(None, Answer(logits=torch.zeros(1, 4, 2, 2)), t)
 
 
+def test_regression_behind_blurs_is_kinder_to_what_blurs_away():
+    t = truth()
+    spot = torch.zeros(2, 2, 32, 32)
+    spot[:, :, 16, 16] = 128.0
+    off = Answer(ab=t.ab() + spot)
+    plain, blurred = (
+        made("mse", basic(), regression=Regression(blur=blur))(None, off, t).item()
+        for blur in ((), (3, 5))
+    )
+    one = 1 / (32 * 32)  # the spot alone; then the squares of 1-2-1 and 1-4-6-4-1
+    assert plain == pytest.approx(one)
+    assert blurred == pytest.approx(one * (1 + (6 / 16) ** 2 + (70 / 256) ** 2) / 3, rel=1e-4)
+    with pytest.raises(OptionsError, match="odd"):
+        Recipe("test", regression=Regression(blur=(4,)))
+
+
 def test_bins_prefer_the_true_colour():
     net, t = classifying(), truth()
     term = made("bins", net)
