@@ -68,7 +68,7 @@ def test_files_of_both_ports_of_inception_resnet_v2_are_read(package: str, tmp_p
     state[f"{head}.bias"] = torch.arange(float(len(state[f"{head}.bias"])))
     state = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
     torch.save({"state_dict": state}, tmp_path / "published.pth")
-    net = InceptionResNetV2()
+    net: Any = InceptionResNetV2()
     net.load(tmp_path / "published.pth")
     background = 0 if package == "timm" else 1  # comes before the classes
     assert torch.equal(net.classif.bias, torch.arange(1000.0) + background)
@@ -109,7 +109,7 @@ def test_the_published_stages_start_both_families(shared: Path):
     net = family("residual-encoder").Net(family("residual-encoder").variants["default"])
     last = net.encoder.features[21].weight.clone()
     net.start_from(path)
-    plain = VGG16Stages(3)
+    plain: Any = VGG16Stages(3)
     plain.load(path)
     assert torch.equal(net.encoder.features[14].weight, plain.features[14].weight)
     assert torch.equal(net.encoder.features[21].weight, last)
@@ -132,8 +132,9 @@ def test_what_holds_no_weights_is_refused(tmp_path: Path):
 def test_vgg16_takes_both_conventions():
     """The same picture, in the units that each kind of weights expects."""
     grey = torch.full((1, 3, 8, 8), 0.5)
-    for convention, expected in (("caffe", 127.5 - 123.68), ("torchvision", (0.5 - 0.485) / 0.229)):
-        net = VGG16Stages(1, convention=convention)
+    conventions: Any = {"caffe": 127.5 - 123.68, "torchvision": (0.5 - 0.485) / 0.229}
+    for convention, expected in conventions.items():
+        net: Any = VGG16Stages(1, convention=convention)
         first, last = net.features[0], net.features[2]
         for layer in (first, last):
             nn.init.zeros_(layer.weight)
