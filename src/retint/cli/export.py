@@ -1,10 +1,15 @@
 """`retint export`: turn a checkpoint into a model that runs here or elsewhere."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from retint.errors import OptionsError
+
+if TYPE_CHECKING:
+    from retint.export.network import Network
 
 FORMATS = ("onnx", "onnx-fp32", "onnx-int8", "torchscript", "torch-export", "safetensors")
 
@@ -53,6 +58,29 @@ FORMATS = ("onnx", "onnx-fp32", "onnx-int8", "torchscript", "torch-export", "saf
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="Folder of pictures from which onnx-int8 learns its ranges.",
 )
+@click.option(
+    "--cascade", is_flag=True, help="Several MODELs in a row, each told the colours before it."
+)
+@click.option(
+    "--router",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Model that names subjects; it leaves to MODEL what no expert is for.",
+)
+@click.option(
+    "--expert",
+    "experts",
+    type=(str, click.Path(dir_okay=False, path_type=Path)),
+    multiple=True,
+    metavar="SUBJECT MODEL",
+    help="Model for pictures of SUBJECT; again for more.",
+)
+@click.option(
+    "--below",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Confidence of the router below which no expert is asked.",
+)
 def command(
     sources: tuple[Path, ...],
     output: Path,
@@ -63,17 +91,32 @@ def command(
     working_size: int,
     changes: tuple[str, ...],
     calibration: Path | None,
+    cascade: bool,
+    router: Path | None,
+    experts: tuple[tuple[str, Path], ...],
+    below: float,
 ) -> None:
     """Write a model from MODEL, checked against the original.
 
     MODEL is a training's checkpoint, or an .onnx or .safetensors that was exported before; several
-    become one model that averages their colours. Each file carries the card in itself; an .onnx
-    gets a .toml beside it, and `retint colorize --model NAME.onnx` runs it.
+    become one model that averages their colours, or with --cascade a row of them; with --router one
+    that leaves each picture to the expert on what it shows. Each file carries the card in itself;
+    an .onnx gets a .toml beside it, and `retint colorize --model NAME.onnx` runs it.
     """
+    if bool(router) != bool(experts):
+        raise click.UsageError("--router and --expert go together")
     try:
         from retint import export
     except ModuleNotFoundError as error:
         raise OptionsError(f"export needs {error.name}: pip install 'retint[train]'") from None
+
+    def join(networks: Sequence["Network"]) -> "Network":
+        network = export.mixed(networks, "cascade" if cascade else "mean")
+        if router is None:
+            return network
+        known = {subject: export.read(path) for subject, path in experts}
+        return export.routed(network, export.read(router), known, below)
+
     written = export.export(
         sources,
         output,
@@ -84,6 +127,7 @@ def command(
         working_size=working_size,
         changes=changes,
         calibration=calibration,
+        join=join,
     )
     for file in written:
         size = f"{file.path}: {file.path.stat().st_size / 1e6:.1f} MB"

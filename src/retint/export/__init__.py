@@ -5,7 +5,7 @@ import copy
 import json
 import tempfile
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,16 @@ from torch import nn
 from retint.errors import InputError, ModelError, OptionsError
 from retint.export import quantize
 from retint.export.formats import FORMATS, round_weights, save_onnx
-from retint.export.network import Network, build, join, read, state_of
+from retint.export.joined import mixed, routed
+from retint.export.network import Network, read, state_of
 from retint.export.parity import PARITY, difference
 from retint.export.quantize import Coarseness
 from retint.hub import Card, sha256
+from retint.models import build
 
-__all__ = ["KINDS", "PARITY", "Written", "about", "export", "state_of", "write"]
+__all__ = [
+    "KINDS", "PARITY", "Written", "about", "export", "mixed", "read", "routed", "state_of", "write"
+]  # fmt: skip
 
 INT8 = "onnx-int8"
 KINDS = ("onnx", "onnx-fp32", INT8, "torchscript", "torch-export", "safetensors")
@@ -53,9 +57,12 @@ def export(
     working_size: int = 256,
     changes: Sequence[str] = (),
     calibration: Path | None = None,
+    join: Callable[[Sequence[Network]], Network] = mixed,
 ) -> list[Written]:
     """Write a model in each of `formats` (of `KINDS`) from a checkpoint (its averaged weights), or
-    from a model that was exported; several become one that averages their colours.
+    from a model that was exported.
+
+    join: what becomes of the sources; several are averaged where nothing else is asked for.
 
     about: what the card says beyond the recipe's own `[card]`: figures, say.
     changes: of the family's Config, where it matters at use alone, as "gain=1.2" (OptionsError for
@@ -66,7 +73,7 @@ def export(
     if INT8 in formats and calibration is None:
         raise OptionsError(f"{INT8} needs pictures to calibrate with: --calibration FOLDER")
     networks = [_changed(read(source), changes) for source in sources]
-    network = networks[0] if len(networks) == 1 else join("mean", networks)
+    network = join(networks)
     said = {"version": version, "working_size": working_size}
     network = replace(network, card={**network.card, **(about or {}), **said, "name": name})
     net = build(network.family, network.config)

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from retint.export import graph
 from retint.export.graph import Exported
-from retint.export.network import build, state_of
+from retint.export.network import state_of
 from retint.export.parity import Runner, allowed
+from retint.models import build
 
 LEAST = 3
 """torch.export: a side is at least so many times the size rule's multiple, so that no map of

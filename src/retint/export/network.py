@@ -1,7 +1,7 @@
 """A network as a file has it: checkpoint, ONNX or safetensors in, one value out."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,9 @@ import torch
 from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import Tensor
 
 from retint.errors import InputError, ModelError
-from retint.export.stages import KINDS
-from retint.models import family
 from retint.train import checkpoint
 
 NO_NETWORK = "no network to be rebuilt from (it was exported by another program, or an old retint)"
@@ -52,38 +50,6 @@ def state_of(path: Path) -> tuple[str, dict[str, Any], dict[str, Tensor]]:
     return network.family, network.config, network.state
 
 
-def build(family_name: str, config: Mapping[str, Any]) -> nn.Module:
-    """The module of a family, or of several networks joined, weights as they happen to be.
-
-    ModelError for a family or a Config that this version does not have.
-    """
-    if family_name in KINDS:
-        parts = [build(part["family"], part["config"]) for part in config["parts"]]
-        return KINDS[family_name](parts)
-    architecture = family(family_name)
-    try:
-        return architecture.Net(architecture.Config(**config))
-    except TypeError as error:
-        raise ModelError(f"family {family_name}: {error}") from None
-
-
-def join(kind: str, networks: Sequence[Network]) -> Network:
-    """Several networks as one of `stages.KINDS`; of their cards, what differs is listed."""
-    state = {
-        f"parts.{k}.{name}": value
-        for k, network in enumerate(networks)
-        for name, value in network.state.items()
-    }
-    parts = [{"family": n.family, "config": n.config} for n in networks]
-    card: dict[str, Any] = {}
-    for key in ("license", "weights_license", "data", "encoder_origin", "trained", "not_for"):
-        said = dict.fromkeys(n.card[key] for n in networks if n.card.get(key))
-        if said:
-            card[key] = "\n".join(said)
-    card["paper"] = list(dict.fromkeys(p for n in networks for p in n.card.get("paper", ())))
-    return Network(kind, {"parts": parts}, state, card)
-
-
 def _from_checkpoint(path: Path) -> Network:
     state = checkpoint.load(path)
     if missing := {"recipe", "config", "ema", "step", "seconds"} - state.keys():
@@ -97,6 +63,8 @@ def _from_checkpoint(path: Path) -> Network:
         "trained": f"{state['step']:,} steps of {recipe['optimiser']['batch']} pictures at "
         f"{recipe['data']['sizes'][0]} pixels, {state['seconds'] / 60:.0f} minutes",
     }
+    if "subject.weight" in state["ema"]:
+        card["subjects"] = state["classes"]
     return Network(recipe["family"], _tupled(state["config"]), state["ema"], card)
 
 

@@ -7,8 +7,10 @@ stands for the file's `_`.
 """
 
 import pkgutil
+from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from retint.errors import ModelError
 
@@ -23,3 +25,13 @@ def family(name: str) -> ModuleType:
     if name not in families():
         raise ModelError(f"unknown family {name!r}: there are {', '.join(families())}")
     return import_module(f"{__name__}.{name.replace('-', '_')}")
+
+
+def build(name: str, config: Mapping[str, Any]) -> Any:
+    """The network of a family, weights as they happen to be; `config`: what differs from the
+    family's defaults. ModelError for a family or a Config that this version does not have."""
+    architecture = family(name)
+    try:
+        return architecture.Net(architecture.Config(**config))
+    except TypeError as error:
+        raise ModelError(f"family {name}: {error}") from None

@@ -78,11 +78,12 @@ def optimiser(net: Any, how: Optimiser, factor: float) -> torch.optim.Optimizer:
         chosen = [p for p in parameters if (id(p) in encoder) == inside]
         if chosen:
             groups.append({"params": chosen, "peak": rate * factor})
+    betas = (how.beta1, 0.999)
     match how.name:
         case "adamw":
-            return torch.optim.AdamW(groups, lr=how.rate, weight_decay=how.weight_decay)
+            return torch.optim.AdamW(groups, how.rate, betas, weight_decay=how.weight_decay)
         case "adam":
-            return torch.optim.Adam(groups, lr=how.rate)
+            return torch.optim.Adam(groups, how.rate, betas)
         case "sgd":
             nesterov = how.momentum > 0
             return torch.optim.SGD(
