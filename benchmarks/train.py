@@ -20,7 +20,8 @@ from speed import commit, hardware
 
 from retint.predict import available_threads
 from retint.train import recipe as recipes
-from retint.train.loop import Lately, Training
+from retint.train.lately import Lately
+from retint.train.loop import Training
 
 
 def main() -> None:
@@ -65,7 +66,11 @@ def measure(training: Training, steps: int) -> dict[str, Any]:
     seen: dict[str, Any] = {}
 
     def noted(*_: Any) -> bool:
-        seen.update(training._row())
+        seen.update(
+            training.lately.row(
+                training.position, stage="", batch=training.batches.batch, epoch=1, rate=0.0
+            )
+        )
         training.lately = Lately(training.step)
         return False
 

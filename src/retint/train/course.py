@@ -1,13 +1,30 @@
-"""How long a stage takes, and how far the learning rate has fallen meanwhile."""
+"""Where a training is, how long a stage takes, how far the learning rate has fallen meanwhile, and
+when it is over."""
 
 import math
 import signal
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from retint.train.recipe import Schedule
+from retint.train.recipe import Schedule, Validation
+
+
+@dataclass
+class Position:
+    """How far a training is; with the seed, all that decides what comes next."""
+
+    step: int = 0
+    seconds: float = 0.0
+    stage: int = 0
+    stage_step: int = 0
+    stage_seconds: float = 0.0
+    best: float | None = None
+    since_best: int = 0
+    general: float | None = None  # general_ab when first measured
 
 
 def steps_of(epochs: float | None, batches: int) -> int | None:
@@ -36,6 +53,21 @@ def falling(schedule: Schedule, done: float) -> float:
             return 1.0
         case "steps":
             return schedule.drop ** sum(done >= mark for mark in schedule.milestones)
+
+
+def judged(measured: Mapping[str, float], here: Position, how: Validation) -> tuple[bool, str]:
+    """Whether what was measured is the best so far, and why to stop, if so; noted in `here`."""
+    value = measured[how.best] * (-1 if how.best == "val_accuracy" else 1)
+    better = here.best is None or value < here.best
+    here.best, here.since_best = (value, 0) if better else (here.best, here.since_best + 1)
+    if how.stop and here.since_best >= how.patience:
+        return better, f"{how.best} is no better for {here.since_best} measurements"
+    if "general_ab" in measured and how.forget is not None:
+        here.general = here.general or measured["general_ab"]
+        worse = measured["general_ab"] / here.general - 1
+        if worse > how.forget:
+            return better, f"colours of the general set are {worse:.1%} further from the truth"
+    return better, ""
 
 
 class Clock:

@@ -4,7 +4,7 @@ import random as python_random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from retint.models import family
 from retint.train import checkpoint, film, hints
 from retint.train import recipe as recipes
 from retint.train.batches import Batch, Batches, classes
-from retint.train.course import Clock, falling, progress, steps_of
+from retint.train.course import Clock, Position, falling, judged, progress, steps_of
+from retint.train.lately import Lately
 from retint.train.logs import Log, Progress
 from retint.train.network import build, configured, optimiser
 from retint.train.processes import Alone
@@ -29,37 +30,6 @@ from retint.train.validation import Validator, colours
 
 LOOK = 20  # steps between looks at the losses, for which the device has to be waited for
 COUNTED = 32  # batches whose colours are counted to choose the bins
-
-
-@dataclass
-class Position:
-    """How far a training is; with the seed, all that decides what comes next."""
-
-    step: int = 0
-    seconds: float = 0.0
-    stage: int = 0
-    stage_step: int = 0
-    stage_seconds: float = 0.0
-    best: float | None = None
-    since_best: int = 0
-    general: float | None = None  # general_ab when first measured
-
-
-@dataclass
-class Lately:
-    """What happened since the last line of the log."""
-
-    step: int
-    begun: float = field(default_factory=time.monotonic)
-    waited: float = 0.0
-    losses: list[Tensor] = field(default_factory=list[Tensor])
-    parts: list[dict[str, Tensor]] = field(default_factory=list[dict[str, Tensor]])
-    accuracy: list[float] = field(default_factory=list[float])
-
-    @property
-    def seconds(self) -> float:
-        """Since then."""
-        return max(time.monotonic() - self.begun, 1e-9)
 
 
 class Training:
@@ -379,9 +349,16 @@ class Training:
         """Measure, keep a checkpoint, a line in the log and a sheet; True to stop early."""
         stop = False
         if self.processes.first:
-            row, lately = self._row(), self.lately
+            lately = self.lately
+            row = lately.row(
+                self.position,
+                stage=self.stage.name,
+                batch=self.recipe.optimiser.batch,
+                epoch=len(self.batches),
+                rate=self.optimiser.param_groups[-1]["lr"],
+            )
             measured, sheet = self.validator(self.ema, self.terms, self.stage.loss, self.classes)
-            better, why = self._judge(measured)
+            better, why = judged(measured, self.position, self.recipe.validation)
             stop = bool(why)
             if stop:
                 self.position.stage = len(self.course)
@@ -421,43 +398,6 @@ class Training:
         checkpoint.save(self.folder / "last.pt", state)
         if better:
             checkpoint.copy(self.folder / "last.pt", self.folder / "best.pt")
-
-    def _judge(self, measured: dict[str, float]) -> tuple[bool, str]:
-        """Whether this is the best so far, and why to stop, if so."""
-        here, how = self.position, self.recipe.validation
-        value = measured[how.best] * (-1 if how.best == "val_accuracy" else 1)
-        better = here.best is None or value < here.best
-        here.best, here.since_best = (value, 0) if better else (here.best, here.since_best + 1)
-        if how.stop and here.since_best >= how.patience:
-            return better, f"{how.best} is no better for {here.since_best} measurements"
-        if "general_ab" in measured and how.forget is not None:
-            here.general = here.general or measured["general_ab"]
-            worse = measured["general_ab"] / here.general - 1
-            if worse > how.forget:
-                return better, f"colours of the general set are {worse:.1%} further from the truth"
-        return better, ""
-
-    def _row(self) -> dict[str, Any]:
-        """A line of the log, without what is measured on pictures kept apart."""
-        lately, taken = self.lately, self.step - self.lately.step
-        batch, known = self.recipe.optimiser.batch, bool(self.lately.losses)
-        row: dict[str, Any] = {
-            "step": self.step,
-            "epoch": round(self.step / len(self.batches), 3),
-            "stage": self.stage.name,
-            "pictures": self.step * batch,
-            "minutes": round(self.seconds / 60, 3),
-            "rate": float(f"{self.optimiser.param_groups[-1]['lr']:.3g}"),
-            "loss": round(float(torch.stack(lately.losses).mean()), 5) if known else None,
-            "accuracy": round(float(np.mean(lately.accuracy)), 4) if lately.accuracy else None,
-            "per_second": round(taken * batch / lately.seconds, 1) if known else None,
-            "waiting": round(lately.waited / lately.seconds, 3) if known else None,
-        }
-        if known and len(lately.parts[0]) > 1:
-            for name in lately.parts[0]:
-                mean = torch.stack([part[name].float() for part in lately.parts]).mean()
-                row[f"loss_{name}"] = round(mean.item(), 5)
-        return row
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
