@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from retint.chroma import Chroma as Chroma
     from retint.colorizer import Colorizer as Colorizer
+    from retint.colorizer import Hint as Hint
     from retint.colorizer import Options as Options
     from retint.errors import DeviceError as DeviceError
     from retint.errors import InputError as InputError
@@ -28,6 +29,7 @@ _ROOMS = {
     "Chroma": "chroma",
     "Colorizer": "colorizer",
     "DeviceError": "errors",
+    "Hint": "colorizer",
     "InputError": "errors",
     "ModelError": "errors",
     "Options": "colorizer",
@@ -44,6 +46,7 @@ __all__ = [
     "Chroma",
     "Colorizer",
     "DeviceError",
+    "Hint",
     "InputError",
     "ModelError",
     "Options",

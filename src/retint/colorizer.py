@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_type_hints
 
@@ -124,6 +124,27 @@ class Options:
         )
 
 
+@dataclass(frozen=True)
+class Hint:
+    """A colour that somebody knows: a* and b*, Lab units, within `radius` of a place.
+
+    x, y: 0..1, across and down the upright picture. radius: share of the picture's longer side.
+    OptionsError outside these ranges.
+    """
+
+    x: float
+    y: float
+    a: float
+    b: float
+    radius: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not all(0 <= share <= 1 for share in (self.x, self.y, self.radius)):
+            raise OptionsError(f"{self}: x, y and radius are shares, 0 to 1")
+        if not (abs(self.a) <= 128 and abs(self.b) <= 128):
+            raise OptionsError(f"{self}: a and b lie within -128 to 128")
+
+
 class Colorizer:
     """Brings photographs into colour with a model, as the options say.
 
@@ -134,17 +155,16 @@ class Colorizer:
         self.model = model
         self.options = options or Options()
 
-    def predict(
-        self, photo: "Photo", hints: "NDArray[np.float32] | None" = None, page: int = 0
-    ) -> Chroma:
+    def predict(self, photo: "Photo", hints: Sequence[Hint] | None = None, page: int = 0) -> Chroma:
         """Guess the colour of one page, fitted to its lightness and upright, not yet adjusted.
 
-        hints: as the model's card describes them. Raises InputError where the photograph cannot be
-        decoded, ModelError where the model fails or gives something else than colours.
+        hints: for a model that takes some; later ones lie above earlier ones. Raises InputError
+        where the photograph cannot be decoded, ModelError where the model fails, gives something
+        else than colours, or takes no hints.
         """
         L = photo.thumbnail(self.options.longest or _working_size(self.model), page)
-        found = self.model(L[None, None], hints)
         height, width = L.shape
+        found = self.model(L[None, None], _drawn(hints, height, width) if hints else None)
         wanted = (1, 2, height, width), (1, 1, height, width)
         if (found.ab.shape, found.confidence.shape) != wanted:
             raise ModelError(
@@ -159,6 +179,18 @@ class Colorizer:
         """Colour every page; the result's `save` writes it. Raises what `predict` does."""
         chroma = [self.predict(photo, page=page) for page in range(photo.pages)]
         return _tinted(photo, chroma, self.options)
+
+
+def _drawn(hints: Sequence[Hint], height: int, width: int) -> "NDArray[np.float32]":
+    """Hints as a predictor takes them, (1, 3, height, width); each shows in one pixel at least."""
+    drawn = np.zeros((1, 3, height, width), np.float32)
+    down, across = np.mgrid[:height, :width]
+    for hint in hints:
+        row, column = min(int(hint.y * height), height - 1), min(int(hint.x * width), width - 1)
+        radius = hint.radius * max(height, width)
+        place = (down - row) ** 2 + (across - column) ** 2 <= radius**2
+        drawn[0, :, place] = hint.a, hint.b, 1
+    return drawn
 
 
 def borrow(photo: "Photo", colouring: "Photo", options: Options) -> "Tinted":

@@ -32,8 +32,9 @@ class Card:
 
     `size` is what the network takes: `{"multiple_of": n}`, `{"fixed": [h, w]}`, or empty for any
     height and width. `working_size` is the longest side, in pixels, at which colour is best
-    guessed. `sha256` is that of the .onnx and empty in the copy of the card inside it. A model
-    without a `url` is shipped. `extra` holds keys of a newer version, which say nothing here.
+    guessed. `hints` says whether it also takes colours given in a few places. `sha256` is that of
+    the .onnx and empty in the copy of the card inside it. A model without a `url` is shipped.
+    `extra` holds keys of a newer version, which say nothing here.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Card:
     parameters: int
     size: Mapping[str, Any]
     working_size: int
+    hints: bool = False
     sha256: str = ""
     url: str = ""
     description: str = ""
@@ -64,7 +66,7 @@ class Card:
         if missing:
             raise ModelError(f"{origin}: the card says nothing of {', '.join(missing)}")
         for key, value in known.items():
-            if not isinstance(value, _KINDS[key]) or isinstance(value, bool):
+            if not isinstance(value, _KINDS[key]) or isinstance(value, bool) != (key == "hints"):
                 raise ModelError(f"{origin}: the card's {key} is {value!r}")
         known["paper"] = tuple(map(str, known.get("paper", ())))
         known["extra"] = {key: value for key, value in values.items() if key not in _KINDS}
@@ -101,6 +103,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("parameters", "working_size"), int),
     **dict.fromkeys(("size", "figures"), Mapping),
     "paper": (list, tuple),
+    "hints": bool,
 }
 
 

@@ -78,39 +78,53 @@ class OnnxPredictor:
         self.card = card or self._embedded_card()
         self.name = self.card.name
         self.version = self.card.version
-        _check_face(self._session, self.path)
+        self.hints = _check_face(self._session, self.path)
 
     def __call__(self, L: Array, hints: Array | None = None) -> Prediction:
         """Guess the colour of lightness L (n, 1, h, w), 0..100, float32, any h, w >= 1.
 
         What the network's size rule asks for is padded by reflection and cut off again; for a
-        network of one fixed size the picture is scaled into it, aspect ratio kept. Raises
-        ModelError where the result is not finite, or hints are given to a model without them.
+        network of one fixed size the picture is scaled into it, aspect ratio kept. hints, for a
+        model that takes some: (n, 3, h, w), a* and b* in Lab units where the mask, last, is 1, and
+        0 elsewhere; none by default. Raises ModelError where the result is not finite, or hints
+        are given to a model without them.
         """
         if L.ndim != 4 or L.shape[1] != 1 or 0 in L.shape:
             raise ValueError(f"L is (n, 1, h, w), not {L.shape}")
-        if hints is not None:
+        n, _, height, width = L.shape
+        given = {"L": L}
+        if self.hints:
+            shown = np.zeros((n, 3, height, width), np.float32) if hints is None else hints
+            if shown.shape != (n, 3, height, width):
+                raise ValueError(f"for L {L.shape} hints are (n, 3, h, w), not {shown.shape}")
+            given["hints"] = shown
+        elif hints is not None:
             raise ModelError(f"{self.name} {self.version} takes no hints")
-        height, width = L.shape[2:]
         if self.card.fixed is None:
             step = self.card.multiple_of
-            return self._run(L, height + -height % step, width + -width % step)
+            return self._run(given, height + -height % step, width + -width % step)
         scale = min(self.card.fixed[0] / height, self.card.fixed[1] / width)
-        small = resize(L, max(1, round(height * scale)), max(1, round(width * scale)))
+        size = max(1, round(height * scale)), max(1, round(width * scale))
+        small = {name: resize(x, *size) for name, x in given.items()}
+        if self.hints:  # a place that is hinted in part has the hint's colour, not a paler one
+            mask = small["hints"][:, 2:]
+            small["hints"] = np.divide(small["hints"], mask, where=mask > 0, out=0 * small["hints"])
         found = self._run(small, *self.card.fixed)
         return Prediction(
             resize(found.ab, height, width), resize(found.confidence, height, width).clip(0, 1)
         )
 
-    def _run(self, L: Array, height: int, width: int) -> Prediction:
+    def _run(self, given: dict[str, Array], height: int, width: int) -> Prediction:
         """Pad to the given size below and to the right, run, cut."""
-        n, _, h, w = L.shape
+        n, _, h, w = given["L"].shape
+        edge = (0, 0), (0, 0), (0, height - h), (0, width - w)
         # Reflection looks more like a photograph than an edge drawn out, to a network that also
         # takes in the picture as a whole.
-        padded = np.pad(L, ((0, 0), (0, 0), (0, height - h), (0, width - w)), mode="reflect")
+        padded = {name: np.pad(x, edge, mode="reflect") for name, x in given.items()}
         try:
             ab, confidence = self._session.run(
-                ["ab", "confidence"], {"L": np.ascontiguousarray(padded, dtype=np.float32)}
+                ["ab", "confidence"],
+                {name: np.ascontiguousarray(x, np.float32) for name, x in padded.items()},
             )
         except Exception as error:  # onnxruntime's errors have no common class
             raise ModelError(f"{self.name} {self.version} failed: {_line(error)}") from error
@@ -218,16 +232,22 @@ def _provider(device: str) -> str:
     return next(p for p in _ort.get_available_providers() if _device(p) == device)
 
 
-def _check_face(session: Any, path: Path) -> None:
-    """Every retint network takes L and gives ab and confidence, all float32."""
+def _check_face(session: Any, path: Path) -> bool:
+    """Every retint network takes L, and maybe hints, and gives ab and confidence, all float32.
+
+    Whether this one takes hints.
+    """
     takes = {item.name: item.type for item in session.get_inputs()}
     gives = {item.name: item.type for item in session.get_outputs()}
     wanted = "tensor(float)"
-    if takes != {"L": wanted} or not gives.items() >= {"ab": wanted, "confidence": wanted}.items():
+    plain, hinted = {"L": wanted}, {"L": wanted, "hints": wanted}
+    sound = gives.items() >= {"ab": wanted, "confidence": wanted}.items()
+    if takes not in (plain, hinted) or not sound:
         raise ModelError(
             f"{path}: no retint model: it takes {takes} and gives {gives},"
             " not float L and float ab, confidence"
         )
+    return takes == hinted
 
 
 def _line(error: Exception) -> str:

@@ -18,7 +18,7 @@ from retint.export import quantize
 from retint.export.formats import FORMATS, round_weights, save_onnx
 from retint.export.joined import mixed, routed
 from retint.export.network import Network, read, state_of
-from retint.export.parity import PARITY, difference
+from retint.export.parity import PARITY, difference, takes_hints
 from retint.export.quantize import Coarseness
 from retint.hub import Card, sha256
 from retint.models import build
@@ -124,6 +124,7 @@ def _written(
         "family": network.family,
         "parameters": sum(p.numel() for p in net.parameters()),
         "size": {} if rule.get("multiple_of") == 1 else rule,
+        "hints": takes_hints(net),
     }
     if form.half:
         round_weights(net)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from retint.export import graph
 from retint.export.graph import Exported
 from retint.export.network import state_of
-from retint.export.parity import Runner, allowed
+from retint.export.parity import Runner, allowed, hints, takes_hints
 from retint.models import build
 
 LEAST = 3
@@ -53,14 +53,16 @@ def _large(net: nn.Module) -> dict[str, nn.Parameter]:
     return {name: p for name, p in net.named_parameters() if p.ndim >= 2}
 
 
-def example(rule: Mapping[str, Any]) -> Tensor:
-    """Pictures to trace a network with: of sizes that no layer could take for something else."""
-    return torch.rand(2, 1, *allowed(150, 220, rule)) * 100
+def example(net: nn.Module, rule: Mapping[str, Any]) -> tuple[Tensor, ...]:
+    """What to trace a network with: pictures of sizes that no layer could take for something
+    else, and hints where it takes some."""
+    L = torch.rand(2, 1, *allowed(150, 220, rule)) * 100
+    return (L, hints(L)) if takes_hints(net) else (L,)
 
 
 def onnx_single(net: nn.Module, rule: Mapping[str, Any]) -> onnx.ModelProto:
     """The ONNX graph with weights in single precision."""
-    return graph.trace(Exported(net), example(rule), fixed="fixed" in rule)
+    return graph.trace(Exported(net), example(net, rule), fixed="fixed" in rule)
 
 
 def _write_onnx(
@@ -87,7 +89,10 @@ def save_onnx(model: onnx.ModelProto, texts: Mapping[str, str], path: Path) -> N
 def read_onnx(path: Path) -> Runner:
     """The network in an .onnx, on the CPU."""
     session: Any = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return lambda L: session.run(["ab"], {"L": L.numpy()})[0]
+    names = [item.name for item in session.get_inputs()]
+    return lambda *given: session.run(
+        ["ab"], {name: x.numpy() for name, x in zip(names, given, strict=True)}
+    )[0]
 
 
 def _write_torchscript(
@@ -95,7 +100,7 @@ def _write_torchscript(
 ) -> None:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # sizes become part of the trace, as they should
-        traced = torch.jit.trace(Exported(net).eval(), (example(rule),), check_trace=False)
+        traced = torch.jit.trace(Exported(net).eval(), example(net, rule), check_trace=False)
         torch.jit.save(traced, str(path), _extra_files=dict(texts))
 
 
@@ -103,7 +108,7 @@ def _read_torchscript(path: Path) -> Runner:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         module: Any = torch.jit.load(str(path))
-    return lambda L: module(L)[0].detach().numpy()
+    return lambda *given: module(*given)[0].detach().numpy()
 
 
 def _write_torch_export(
@@ -114,15 +119,16 @@ def _write_torch_export(
     sizes = {0: n} if "fixed" in rule else {0: n, 2: multiple * h, 3: multiple * w}
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
+        given = example(net, rule)
         program = torch.export.export(
-            Exported(net).eval(), (example(rule),), dynamic_shapes=(sizes,)
+            Exported(net).eval(), given, dynamic_shapes=(sizes,) * len(given)
         )
         torch.export.save(program, path, extra_files=dict(texts))
 
 
 def _read_torch_export(path: Path) -> Runner:
     module: Any = torch.export.load(path).module()
-    return lambda L: module(L)[0].detach().numpy()
+    return lambda *given: module(*given)[0].detach().numpy()
 
 
 def _write_safetensors(
@@ -137,7 +143,7 @@ def _read_safetensors(path: Path) -> Runner:
     family, config, state = state_of(path)
     net: Any = build(family, config).eval()
     net.load_state_dict(state)
-    return lambda L: net.predict(L)[0].detach().numpy()
+    return lambda *given: net.predict(*given)[0].detach().numpy()
 
 
 FORMATS = {

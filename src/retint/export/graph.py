@@ -13,21 +13,25 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
 OPSET = 17
+INPUTS = ("L", "hints")
+"""Names of what a network is given, in this order; `hints` only where it takes some."""
 SINGLE = ".single"  # after the name of a weight: the same in single precision
 
 
 class Exported(nn.Module):
-    """The face that every exported network has: L* in, ab and confidence out, all of one size."""
+    """The face that every exported network has: L* (and hints) in, ab and confidence out, all of
+    one size."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, L: Tensor) -> tuple[Tensor, Tensor]:
-        return self.net.predict(L)  # type: ignore[operator]
+    def forward(self, L: Tensor, hints: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        given = (L,) if hints is None else (L, hints)
+        return self.net.predict(*given)  # type: ignore[operator]
 
 
-def trace(exported: Exported, example: Tensor, *, fixed: bool = False) -> ModelProto:
+def trace(exported: Exported, example: tuple[Tensor, ...], *, fixed: bool = False) -> ModelProto:
     """The graph of a network in evaluation mode, for any batch and any size its rule allows
     (`fixed`: the example's alone).
 
@@ -63,18 +67,19 @@ def halve(model: ModelProto, names: set[str]) -> None:
     _set_nodes(model, [*casts, *graph.node])
 
 
-def _exported(exported: Exported, example: Tensor, fixed: bool) -> ModelProto:
+def _exported(exported: Exported, example: tuple[Tensor, ...], fixed: bool) -> ModelProto:
+    inputs = INPUTS[: len(example)]
     every = {0: "n"} if fixed else {0: "n", 2: "h", 3: "w"}
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")  # the exporter speaks of its own future
         path = Path(folder, "network.onnx")
         torch.onnx.export(
             exported.eval(),
-            (example,),
+            example,
             path,
-            input_names=["L"],
+            input_names=list(inputs),
             output_names=["ab", "confidence"],
-            dynamic_axes={"L": every, "ab": every, "confidence": every},
+            dynamic_axes=dict.fromkeys((*inputs, "ab", "confidence"), every),
             opset_version=OPSET,
             dynamo=False,  # the newer exporter needs further packages and folds batch norm
             # three that leave the weights as they are: not folded, not computed, not merged
@@ -83,9 +88,9 @@ def _exported(exported: Exported, example: Tensor, fixed: bool) -> ModelProto:
             keep_initializers_as_inputs=True,
         )
         model = onnx.load(path)
-    (L,) = (value for value in model.graph.input if value.name == "L")
+    given = [value for value in model.graph.input if value.name in inputs]
     del model.graph.input[:]
-    model.graph.input.append(L)
+    model.graph.input.extend(given)
     return model
 
 

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 PARITY = 0.01  # Lab units: the most that an exported network may differ from the original
 SIZES = ((1, 61, 83), (3, 96, 64), (1, 40, 300), (2, 300, 40))  # n, h, w: odd, wide, tall
 
-Runner = Callable[[Tensor], np.ndarray]
-"""An exported network at work: L* (n, 1, h, w) to ab (n, 2, h, w)."""
+Runner = Callable[..., np.ndarray]
+"""An exported network at work: L* (n, 1, h, w), and hints where it takes some, to ab (n, 2, h, w).
+"""
 
 
 @torch.no_grad()
@@ -28,10 +29,24 @@ def difference(net: nn.Module, run: Runner, rule: Mapping[str, Any], least: int 
         L = nn.functional.interpolate(
             torch.rand(n, 1, 8, 8, generator=random) * 100, size=(h, w), mode="bilinear"
         )
-        ab: Tensor = net.predict(L)[0]  # type: ignore[operator]
-        off = np.abs(run(L) - ab.numpy())
+        given = (L, hints(L)) if takes_hints(net) else (L,)
+        ab: Tensor = net.predict(*given)[0]  # type: ignore[operator]
+        off = np.abs(run(*given) - ab.numpy())
         worst = max(worst, float(off.max())) if np.isfinite(off).all() else float("inf")
     return worst
+
+
+def takes_hints(net: nn.Module) -> bool:
+    """Whether `predict` has a second argument; see `layers.faces.Face`."""
+    return bool(getattr(net, "hints", False))
+
+
+def hints(L: Tensor) -> Tensor:
+    """Hints for L* (n, 1, h, w): orange in the left upper corner."""
+    shown = torch.cat((L, L, L), 1) * 0
+    h, w = (max(1, side // 8) for side in L.shape[2:])
+    shown[:, :, :h, :w] = torch.tensor([40.0, 50.0, 1.0])[:, None, None]
+    return shown
 
 
 def allowed(height: int, width: int, rule: Mapping[str, Any], least: int = 1) -> tuple[int, int]:

@@ -18,12 +18,13 @@ import torch
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from retint.data.corpus import Corpus
 from retint.errors import InputError
 from retint.export.formats import onnx_single, read_onnx, save_onnx
-from retint.export.parity import Runner, allowed
+from retint.export.graph import INPUTS
+from retint.export.parity import Runner, allowed, hints, takes_hints
 from retint.layers.lab import lab, to_linear
 
 LAYERS = ["Conv", "Gemm"]
@@ -49,6 +50,8 @@ def quantized(
     net: nn.Module, rule: Mapping[str, Any], lightness: Sequence[np.ndarray]
 ) -> tuple[onnx.ModelProto, Coarseness]:
     """The network's ONNX graph in eight bits, its ranges taken from these pictures' L*."""
+    pictures = [torch.from_numpy(L) for L in lightness]
+    given = [(L, hints(L)) if takes_hints(net) else (L,) for L in pictures]
     with tempfile.TemporaryDirectory() as folder:
         single, folded, small = (Path(folder, f"{k}.onnx") for k in ("single", "folded", "small"))
         model = onnx_single(net, rule)
@@ -59,7 +62,7 @@ def quantized(
             quantize_static(
                 folded,
                 small,
-                _Pictures(lightness),
+                _Pictures(given),
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=LAYERS,
                 nodes_to_quantize=_large_layers(model, net),
@@ -69,7 +72,7 @@ def quantized(
             )
         finally:
             logging.disable(logging.NOTSET)
-        return onnx.load(small), _coarseness(read_onnx(single), read_onnx(small), lightness)
+        return onnx.load(small), _coarseness(read_onnx(single), read_onnx(small), given)
 
 
 def lightness(folder: Path, rule: Mapping[str, Any], working_size: int) -> list[np.ndarray]:
@@ -100,13 +103,13 @@ def lightness(folder: Path, rule: Mapping[str, Any], working_size: int) -> list[
 class _Pictures(CalibrationDataReader):
     """Pictures one after the other, in the calibration's own manner."""
 
-    def __init__(self, lightness: Sequence[np.ndarray]) -> None:
-        self.rest: Iterator[np.ndarray] = iter(lightness)
+    def __init__(self, given: Sequence[tuple[Tensor, ...]]) -> None:
+        self.rest: Iterator[tuple[Tensor, ...]] = iter(given)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         """The next picture, None after the last."""
-        L = next(self.rest, None)
-        return None if L is None else {"L": L}
+        given = next(self.rest, ())
+        return {name: x.numpy() for name, x in zip(INPUTS, given, strict=False)} or None
 
 
 def _large_layers(model: onnx.ModelProto, net: nn.Module) -> list[str]:
@@ -119,18 +122,18 @@ def _large_layers(model: onnx.ModelProto, net: nn.Module) -> list[str]:
     return [node.name for node in nodes]
 
 
-def _coarseness(exact: Runner, coarse: Runner, lightness: Sequence[np.ndarray]) -> Coarseness:
+def _coarseness(exact: Runner, coarse: Runner, given: Sequence[tuple[Tensor, ...]]) -> Coarseness:
     off: list[float] = []
     worst = 0.0
     times: tuple[list[float], list[float]] = ([], [])
-    for L in map(torch.from_numpy, lightness):
+    for inputs in given:
         found: list[Any] = []
         for run, seconds in zip((exact, coarse), times, strict=True):
             begun = time.perf_counter()
-            found.append(run(L))
+            found.append(run(*inputs))
             seconds.append(time.perf_counter() - begun)
         apart = np.abs(found[0] - found[1])
         off.append(float(apart.mean()))
         worst = max(worst, float(apart.max()))
     before, after = (1e3 * float(np.median(seconds)) for seconds in times)
-    return Coarseness(len(lightness), float(np.mean(off)), worst, (before, after))
+    return Coarseness(len(given), float(np.mean(off)), worst, (before, after))

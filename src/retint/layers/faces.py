@@ -58,12 +58,13 @@ class Face(nn.Module):
         """ab (n, 2, h/s, w/s) in Lab units and confidence (n, 1, h/s, w/s) in 0..1."""
         raise NotImplementedError
 
-    def predict(self, L: Tensor) -> tuple[Tensor, Tensor]:
+    def predict(self, L: Tensor, hints: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """What the exported network does.
 
-        L* (n, 1, h, w) to ab (n, 2, h, w) and confidence (n, 1, h, w).
+        L* (n, 1, h, w), and hints where it takes some, to ab (n, 2, h, w) and confidence
+        (n, 1, h, w).
         """
-        ab, confidence = self.colour(self(L))
+        ab, confidence = self.colour(self(L) if hints is None else self(L, hints))
         return _grown(ab, L), _grown(confidence, L)
 
 
