@@ -11,7 +11,7 @@ from PIL import Image
 
 from retint.data.corpus import Corpus, Entry
 from retint.errors import OptionsError
-from retint.train.batches import Batches, Pictures, centre_crops, classes, cut, tilted
+from retint.train.batches import Batches, Pictures, centre_crops, classes, cut, some, tilted
 from retint.train.recipe import Augment, Data
 from test_corpus import sharded
 
@@ -149,6 +149,14 @@ def test_tilting_changes_as_little_as_it_can():
     score = np.log(shares)  # linear in the colour, as the nearest shares are
     fit = np.linalg.lstsq(np.c_[colours, np.ones(500)], score, rcond=None)[0]
     assert np.allclose(np.c_[colours, np.ones(500)] @ fit, score)
+
+
+def test_some_pictures_are_the_same_for_a_seed(corpus: Corpus):
+    chosen = some(corpus.entries, 5, 1)
+    assert len(chosen) == 5
+    assert chosen == some(corpus.entries, 5, 1) != some(corpus.entries, 5, 2)
+    assert [e for e in corpus.entries if e in chosen] == chosen
+    assert some(corpus.entries, 99, 1) == some(corpus.entries, None, 1) == list(corpus.entries)
 
 
 def test_sources_are_weighted(corpus: Corpus):

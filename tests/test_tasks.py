@@ -11,7 +11,7 @@ from torch import nn
 from retint.errors import InputError, OptionsError
 from retint.layers import bins
 from retint.layers.answer import Answer
-from retint.layers.lab import lab
+from retint.layers.lab import from_linear, lab
 from retint.layers.patch_critic import PatchCritic
 from retint.layers.vgg import VGG16Stages, distance
 from retint.models import family
@@ -84,6 +84,17 @@ def test_regression_behind_blurs_is_kinder_to_what_blurs_away():
     assert blurred == pytest.approx(one * (1 + (6 / 16) ** 2 + (70 / 256) ** 2) / 3, rel=1e-4)
     with pytest.raises(OptionsError, match="odd"):
         Recipe("test", regression=Regression(blur=(4,)))
+
+
+def test_rgb_is_of_the_whole_picture():
+    t, term = truth(), made("rgb", basic())
+    seen = from_linear(t.scene)
+    assert term(None, Answer(rgb=seen), t).item() == 0
+    assert term(None, Answer(rgb=1 - seen), t).item() == pytest.approx(
+        (1 - 2 * seen).square().mean().item(), rel=1e-4
+    )
+    with pytest.raises(OptionsError, match="no RGB"):
+        term(None, Answer(ab=t.ab()), t)
 
 
 def test_bins_prefer_the_true_colour():

@@ -9,12 +9,13 @@ class Answer(NamedTuple):
     """A network's raw answer; what its family does not say is None.
 
     ab: (n, 2, h/s, w/s), Lab units. logits: over the ab bins, (n, q, h/s, w/s). subject: over the
-    classes of what is shown, (n, c).
+    classes of what is shown, (n, c). rgb: (n, 3, h/s, w/s), sRGB in 0..1, whose chroma is ab.
     """
 
     ab: Tensor | None = None
     logits: Tensor | None = None
     subject: Tensor | None = None
+    rgb: Tensor | None = None
 
     @property
     def place(self) -> Tensor:

@@ -2,8 +2,8 @@
 
 What differs from torch: weights start from Glorot's uniform distribution and biases from 0; `same`
 padding with a stride of 2 adds its row and column at the bottom and the right alone; batch norm has
-an epsilon of 1e-3 and keeps 0.99 of its running statistics. Source: Keras' documentation of Conv2D
-and BatchNormalization, and TensorFlow's of `same` padding.
+an epsilon of 1e-3 and keeps 0.99 of its running statistics. Source: Keras' documentation of Conv2D,
+Conv2DTranspose, Dense and BatchNormalization, and TensorFlow's of `same` padding.
 """
 
 import torch.nn.functional as F
@@ -16,9 +16,7 @@ class Conv2d(nn.Conv2d):
 
     def __init__(self, ins: int, outs: int, kernel: int = 3, stride: int = 1) -> None:
         super().__init__(ins, outs, kernel, stride)
-        nn.init.xavier_uniform_(self.weight)
-        assert self.bias is not None
-        nn.init.zeros_(self.bias)
+        _start(self)
         room = max(0, kernel - stride)
         self.before, self.after = room // 2, room - room // 2
 
@@ -29,8 +27,43 @@ class Conv2d(nn.Conv2d):
         return F.conv2d(F.pad(input, edge + edge), self.weight, self.bias, self.stride)
 
 
+class ConvTranspose2d(nn.ConvTranspose2d):
+    """The reverse of `Conv2d`: heights and widths become `stride` times as large. The kernel is at
+    least as large as the stride."""
+
+    def __init__(self, ins: int, outs: int, kernel: int = 3, stride: int = 2) -> None:
+        super().__init__(ins, outs, kernel, stride)
+        _start(self)
+        room = kernel - stride
+        self.before, self.after = room // 2, room - room // 2
+
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        whole = F.conv_transpose2d(input, self.weight, self.bias, self.stride)
+        inside = slice(self.before, -self.after or None)
+        return whole[:, :, inside, inside]
+
+
+class Linear(nn.Linear):
+    """A dense layer."""
+
+    def __init__(self, ins: int, outs: int) -> None:
+        super().__init__(ins, outs)
+        _start(self)
+
+
 class BatchNorm2d(nn.BatchNorm2d):
     """Batch norm with Keras' numbers; its momentum of 0.99 is 0.01 in torch's way of counting."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, eps=1e-3, momentum=0.01)
+
+
+def relu(*layers: nn.Module) -> list[nn.Module]:
+    """The layers, each with a ReLU after it."""
+    return [one for layer in layers for one in (layer, nn.ReLU())]
+
+
+def _start(layer: Conv2d | ConvTranspose2d | Linear) -> None:
+    nn.init.xavier_uniform_(layer.weight)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)

@@ -288,3 +288,11 @@ def classes(entries: Sequence[Entry], fewest: int) -> list[str]:
     """Labels that at least `fewest` pictures carry, sorted."""
     counts = Counter(e.labels for e in entries if e.labels)
     return sorted(label for label, count in counts.items() if count >= fewest)
+
+
+def some(entries: Sequence[Entry], most: int | None, seed: int) -> list[Entry]:
+    """At most so many of the entries, in their order; the same for a seed. None: all."""
+    if most is None or most >= len(entries):
+        return list(entries)
+    lots = np.random.default_rng((seed, 2)).permutation(len(entries))
+    return [entries[k] for k in sorted(lots[:most])]

@@ -18,7 +18,7 @@ from retint.errors import OptionsError, OutputError, RetintError
 from retint.models import family
 from retint.train import checkpoint, film, hints
 from retint.train import recipe as recipes
-from retint.train.batches import Batch, Batches, classes
+from retint.train.batches import Batch, Batches, classes, some
 from retint.train.course import Clock, Position, falling, judged, progress, steps_of
 from retint.train.lately import Lately
 from retint.train.logs import Log, Progress
@@ -72,7 +72,8 @@ class Training:
         self.position = Position(**state["position"]) if state else Position()
 
         self.corpus = Corpus(data)
-        self.entries, apart = self.corpus.split(recipe.validation.share)
+        known, apart = self.corpus.split(recipe.validation.share)
+        self.entries = some(known, recipe.data.pictures, recipe.seed)
         self.classes = state["classes"] if state else classes(self.entries, recipe.subject.fewest)
         self.general = None
         if general is not None:

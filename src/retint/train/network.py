@@ -40,6 +40,7 @@ def build(
         centres, prior = _counted(colours(), recipe)
         net = architecture.Net(replace(config, bins=len(centres)))
         net.set_bins(centres, prior)
+    _check_sizes(net, recipe)
     if recipe.encoder:
         if backbones is None or not (backbones / recipe.encoder).is_file():
             raise OptionsError(
@@ -48,6 +49,17 @@ def build(
             )
         net.start_from(backbones / recipe.encoder)
     return net
+
+
+def _check_sizes(net: Any, recipe: Recipe) -> None:
+    """OptionsError for a size of crops that the network does not take."""
+    multiple = net.size.get("multiple_of", 1)
+    for side in recipe.data.sizes:
+        if "fixed" in net.size and net.size["fixed"] != [side, side]:
+            height, width = net.size["fixed"]
+            raise OptionsError(f"data.sizes: {recipe.family} takes {height}x{width} only")
+        if side % multiple:
+            raise OptionsError(f"data.sizes: {recipe.family} takes multiples of {multiple}")
 
 
 def configured(config: Any, recipe: Recipe) -> Any:

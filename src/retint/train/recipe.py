@@ -13,7 +13,16 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from retint.errors import OptionsError
 
 Term = Literal[
-    "mse", "l1", "huber", "bins", "adversarial", "wgan", "perceptual", "subject", "distribution"
+    "mse",
+    "l1",
+    "huber",
+    "rgb",
+    "bins",
+    "adversarial",
+    "wgan",
+    "perceptual",
+    "subject",
+    "distribution",
 ]
 """The terms a loss is summed from; see `train.tasks`."""
 
@@ -22,6 +31,7 @@ Term = Literal[
 class Data:
     """Which pictures, how often each."""
 
+    pictures: int | None = None  # at most, chosen by the seed; None: all
     sizes: tuple[int, ...] = (128,)  # side of the square crops, one size a batch
     size_shares: tuple[float, ...] = (1.0,)
     large_side: int = 128  # a picture whose shorter side is at least this is large

@@ -66,12 +66,13 @@ class Circumstances:
 def terms(weights: Mapping[Any, float], given: Circumstances) -> nn.ModuleDict:
     """The terms named by a recipe's `loss`, on the network's device; OptionsError where the
     network does not say what a term learns from."""
-    from retint.train.tasks import adversarial, bins, perceptual, regression, subject
+    from retint.train.tasks import adversarial, bins, perceptual, regression, rgb, subject
 
     makers: dict[str, Callable[[Circumstances], Term]] = {
         "mse": regression.MSE,
         "l1": regression.L1,
         "huber": regression.Huber,
+        "rgb": rgb.RGB,
         "bins": bins.BinsTerm,
         "adversarial": adversarial.Adversarial,
         "wgan": adversarial.Wasserstein,
