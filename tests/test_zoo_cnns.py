@@ -10,7 +10,7 @@ from torch import nn
 
 from retint.color import srgb_to_lab
 from retint.errors import OptionsError
-from retint.layers.keras import Conv2d, ConvTranspose2d
+from retint.layers.keras import Conv2d, ConvTranspose2d, Reshape
 from retint.models import family
 from retint.train import recipe
 from retint.train.network import build
@@ -63,7 +63,7 @@ AUTOENCODER = [
     "Flatten",
     "Linear 65536-256",
     "Linear 256-65536",
-    "Unflatten",
+    "Reshape",
     "ConvTranspose2d 256-128 x2",
     "ConvTranspose2d 128-64 x2",
     "ConvTranspose2d 64-3 x2",
@@ -91,7 +91,7 @@ def rows(net: nn.Module) -> list[str]:
                 found.append(f"Linear {layer.in_features}-{layer.out_features}")
             case nn.Upsample():
                 found.append(f"Upsample x{layer.scale_factor:.0f}")
-            case nn.Flatten() | nn.Unflatten():
+            case nn.Flatten() | Reshape():
                 found.append(type(layer).__name__)
             case _:
                 pass

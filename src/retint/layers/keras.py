@@ -51,6 +51,17 @@ class Linear(nn.Linear):
         _start(self)
 
 
+class Reshape(nn.Module):
+    """Rows of numbers (n, k) as maps (n, *shape)."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(-1, *self.shape)  # not nn.Unflatten: ONNX' exporter would fix n
+
+
 class BatchNorm2d(nn.BatchNorm2d):
     """Batch norm with Keras' numbers; its momentum of 0.99 is 0.01 in torch's way of counting."""
 

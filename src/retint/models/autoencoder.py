@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from retint.layers.answer import Answer
 from retint.layers.faces import Regressor, RegressorConfig
-from retint.layers.keras import Conv2d, ConvTranspose2d, Linear, relu
+from retint.layers.keras import Conv2d, ConvTranspose2d, Linear, Reshape, relu
 from retint.layers.lab import lab, to_linear
 
 
@@ -49,7 +49,7 @@ class Net(Regressor):
         )
         self.decode = nn.Sequential(
             *relu(Linear(config.code, at8 * small**2)),
-            nn.Unflatten(1, (at8, small, small)),
+            Reshape(at8, small, small),
             *relu(ConvTranspose2d(at8, at4), ConvTranspose2d(at4, at2)),
             ConvTranspose2d(at2, 3),
         )
