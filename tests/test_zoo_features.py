@@ -13,11 +13,16 @@ from torch import nn
 from retint.errors import InputError
 from retint.layers import weights
 from retint.layers.inception_resnet_v2 import InceptionResNetV2
+from retint.layers.lab import lab
 from retint.layers.mobilenet_v2 import MobileNetV2
 from retint.layers.vgg import VGG16Stages
 from retint.models import family
+from retint.train import recipe
+from retint.train.processes import Alone
+from retint.train.tasks import Circumstances, Truth, terms
 
 FIXTURES = Path(__file__).parent / "fixtures" / "keys"
+RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 def published(name: str) -> dict[str, list[int]]:
@@ -250,6 +255,21 @@ def test_chromagan_names_subjects_and_both_branches_reach_what_they_share():
         assert net.encoder.features[0].weight.grad.any()
 
 
+def test_chromagans_three_terms_reach_every_parameter():
+    module, how = family("chromagan"), recipe.load(RECIPES / "chromagan.toml")
+    torch.manual_seed(0)
+    net = module.Net(dataclasses.replace(module.variants["tiny"], subjects=3))
+    scene = torch.rand(2, 3, 64, 64)
+    truth = Truth(lab(scene)[:, :1], scene, torch.tensor([0, 2]))
+    given = Circumstances(how, net, None, ["cat", "dog", "tree"], "cpu", Alone().spread)
+    parts: Any = terms(how.loss, given)
+    answer = net(truth.L)
+    for part in parts.values():
+        part.learn(net, answer, truth)
+    sum(weight * parts[name](net, answer, truth) for name, weight in how.loss.items()).backward()
+    assert not [key for key, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+
+
 # ---- the residual encoder
 
 
@@ -284,3 +304,11 @@ def test_every_stage_is_summed():
         assert not torch.equal(net(L).place, whole)
         with torch.no_grad():
             norm.weight.copy_(kept)
+
+
+def test_the_recipe_leaves_alone_what_its_file_has():
+    frozen = recipe.load(RECIPES / "residual-encoder.toml").freeze
+    net = empty("residual-encoder")
+    still = [key for key, _ in net.named_parameters() if key.startswith(frozen)]
+    with torch.device("meta"):
+        assert still == [f"encoder.{key}" for key, _ in VGG16Stages(3).named_parameters()]
