@@ -105,7 +105,7 @@ def test_a_format_gives_the_colours_of_the_original(
     L = torch.rand(n, 1, h, w, generator=torch.Generator().manual_seed(n + h + w)) * 100
     with torch.no_grad():
         original = (net if kind == "onnx-fp32" else rounded(net)).predict(L)[0].numpy()
-        found = runners[kind](L)
+        found = runners[kind](L)[0]
     assert np.abs(found - original).max() <= export.PARITY
     assert np.abs(original).max() > 1  # there is colour to differ in
 
@@ -139,7 +139,7 @@ def test_a_network_of_any_size_takes_odd_ones(kind: str, tmp_path: Path):
     L = torch.rand(3, 1, 7, 31) * 100
     with torch.no_grad():
         ab = (net if kind == "onnx-fp32" else rounded(net)).predict(L)[0].numpy()
-    assert np.abs(formats.FORMATS[kind].read(file.path)(L) - ab).max() <= export.PARITY
+    assert np.abs(formats.FORMATS[kind].read(file.path)(L)[0] - ab).max() <= export.PARITY
 
 
 def test_equal_weights_keep_their_own_names(tmp_path: Path):
@@ -225,6 +225,22 @@ def test_files_without_a_network_are_named(tmp_path: Path, fake_onnx: Path):
         export.export([tmp_path / "less.pt"], tmp_path, name="less", version="1")
 
 
+class Sure(nn.Module):
+    """Says 1 whatever it sees, in a way that tracing takes for a constant."""
+
+    size: Mapping[str, Any] = {}
+
+    def predict(self, L: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.cat((L, -L), 1), torch.ones(tuple(map(int, L.shape)))
+
+
+def test_a_confidence_of_another_shape_is_found_out(tmp_path: Path):
+    card = {"name": "sure", "version": "1", "license": "MIT", "weights_license": "MIT"}
+    network = Network("basic", {}, {}, {**card, "working_size": 56})
+    with pytest.raises(ModelError, match="colours in onnx differ by inf"):
+        export.write(Sure(), network, tmp_path / "out")
+
+
 def test_colours_that_differ_are_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     kept = keep(basic(0), tmp_path / "last.pt")
     monkeypatch.setattr(export, "PARITY", -1.0)
@@ -275,7 +291,7 @@ def test_a_network_of_ones_own_is_written(tmp_path: Path):
     with torch.no_grad():
         ab, confidence = net.predict(L)
     for file in files:
-        found = formats.FORMATS[file.format].read(file.path)(L)
+        found = formats.FORMATS[file.format].read(file.path)(L)[0]
         assert np.abs(found - ab.numpy()).max() <= export.PARITY
     predictor = OnnxPredictor(files[0].path)
     assert np.allclose(predictor(L.numpy()).confidence, confidence.numpy(), atol=1e-3)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import onnxruntime
 import torch
@@ -91,8 +92,8 @@ def read_onnx(path: Path) -> Runner:
     session: Any = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [item.name for item in session.get_inputs()]
     return lambda *given: session.run(
-        ["ab"], {name: x.numpy() for name, x in zip(names, given, strict=True)}
-    )[0]
+        ["ab", "confidence"], {name: x.numpy() for name, x in zip(names, given, strict=True)}
+    )
 
 
 def _write_torchscript(
@@ -108,7 +109,7 @@ def _read_torchscript(path: Path) -> Runner:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         module: Any = torch.jit.load(str(path))
-    return lambda *given: module(*given)[0].detach().numpy()
+    return lambda *given: _arrays(module(*given))
 
 
 def _write_torch_export(
@@ -128,7 +129,7 @@ def _write_torch_export(
 
 def _read_torch_export(path: Path) -> Runner:
     module: Any = torch.export.load(path).module()
-    return lambda *given: module(*given)[0].detach().numpy()
+    return lambda *given: _arrays(module(*given))
 
 
 def _write_safetensors(
@@ -143,7 +144,12 @@ def _read_safetensors(path: Path) -> Runner:
     family, config, state = state_of(path)
     net: Any = build(family, config).eval()
     net.load_state_dict(state)
-    return lambda *given: net.predict(*given)[0].detach().numpy()
+    return lambda *given: _arrays(net.predict(*given))
+
+
+def _arrays(found: tuple[Tensor, Tensor]) -> tuple[np.ndarray, np.ndarray]:
+    ab, confidence = found
+    return ab.detach().numpy(), confidence.detach().numpy()
 
 
 FORMATS = {

@@ -106,7 +106,11 @@ def _fold_constants(model: ModelProto) -> None:
         else:
             rest.append(node)
     named: dict[tuple[str, tuple[int, ...], bytes], str] = {}
-    constants: list[NodeProto] = []
+    constants: list[NodeProto] = [
+        helper.make_node("Constant", [], [out.name], value=numpy_helper.from_array(known[out.name]))
+        for out in model.graph.output
+        if out.name in known
+    ]
     for node in rest:
         for k, name in enumerate(node.input):
             if name not in known:

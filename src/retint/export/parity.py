@@ -1,5 +1,6 @@
 """How far an exported network is from the original."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,14 +11,15 @@ from torch import Tensor, nn
 PARITY = 0.01  # Lab units: the most that an exported network may differ from the original
 SIZES = ((1, 61, 83), (3, 96, 64), (1, 40, 300), (2, 300, 40))  # n, h, w: odd, wide, tall
 
-Runner = Callable[..., np.ndarray]
-"""An exported network at work: L* (n, 1, h, w), and hints where it takes some, to ab (n, 2, h, w).
-"""
+Runner = Callable[..., tuple[np.ndarray, np.ndarray]]
+"""An exported network at work: L* (n, 1, h, w), and hints where it takes some, to ab (n, 2, h, w)
+and confidence (n, 1, h, w)."""
 
 
 @torch.no_grad()
 def difference(net: nn.Module, run: Runner, rule: Mapping[str, Any], least: int = 1) -> float:
-    """Largest difference of ab between the module and its export, in Lab units.
+    """Largest difference between the module and its export, of ab (Lab units) and of confidence;
+    infinite where shapes differ, or something is no number.
 
     rule: the network's, on sizes, as on a card; they are rounded up to it, as the Predictor pads,
     and to at least so many of its multiples.
@@ -30,9 +32,12 @@ def difference(net: nn.Module, run: Runner, rule: Mapping[str, Any], least: int 
             torch.rand(n, 1, 8, 8, generator=random) * 100, size=(h, w), mode="bilinear"
         )
         given = (L, hints(L)) if takes_hints(net) else (L,)
-        ab: Tensor = net.predict(*given)[0]  # type: ignore[operator]
-        off = np.abs(run(*given) - ab.numpy())
-        worst = max(worst, float(off.max())) if np.isfinite(off).all() else float("inf")
+        original: tuple[Tensor, Tensor] = net.predict(*given)  # type: ignore[operator]
+        for true, found in zip(original, run(*given), strict=True):
+            if true.shape != found.shape:
+                return math.inf
+            off = np.abs(found - true.numpy())
+            worst = max(worst, float(off.max())) if np.isfinite(off).all() else math.inf
     return worst
 
 

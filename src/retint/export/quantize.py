@@ -130,7 +130,7 @@ def _coarseness(exact: Runner, coarse: Runner, given: Sequence[tuple[Tensor, ...
         found: list[Any] = []
         for run, seconds in zip((exact, coarse), times, strict=True):
             begun = time.perf_counter()
-            found.append(run(*inputs))
+            found.append(run(*inputs)[0])
             seconds.append(time.perf_counter() - begun)
         apart = np.abs(found[0] - found[1])
         off.append(float(apart.mean()))

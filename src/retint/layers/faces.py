@@ -77,7 +77,8 @@ class Regressor(Face):
         """The colours, times the gain."""
         assert answer.ab is not None
         ab = answer.ab.float() * self.config.gain
-        return ab, torch.ones_like(ab[:, :1])
+        # not ones_like, which an export may make a constant of the example's batch
+        return ab, ab[:, :1] * 0 + 1
 
 
 class Classifier(Face):
