@@ -266,7 +266,8 @@ def test_chromagans_three_terms_reach_every_parameter():
     answer = net(truth.L)
     for part in parts.values():
         part.learn(net, answer, truth)
-    sum(weight * parts[name](net, answer, truth) for name, weight in how.loss.items()).backward()
+    said = [weight * parts[name](net, answer, truth) for name, weight in how.loss.items()]
+    torch.stack(said).sum().backward()
     assert not [key for key, p in net.named_parameters() if p.grad is None or not p.grad.any()]
 
 

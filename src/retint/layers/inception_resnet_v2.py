@@ -21,12 +21,18 @@ class Convolution(nn.Module):
     """A convolution, batch norm and ReLU; padded to keep the size unless it is told not to be."""
 
     def __init__(
-        self, ins: int, outs: int, kernel: Any, stride: int = 1, *, valid: bool = False
+        self,
+        ins: int,
+        outs: int,
+        kernel: int | tuple[int, int],
+        stride: int = 1,
+        *,
+        valid: bool = False,
     ) -> None:
         super().__init__()
-        sides = (kernel, kernel) if isinstance(kernel, int) else kernel
-        padding = 0 if valid or stride > 1 else tuple(side // 2 for side in sides)
-        self.conv = nn.Conv2d(ins, outs, sides, stride, padding, bias=False)
+        high, wide = (kernel, kernel) if isinstance(kernel, int) else kernel
+        padding = (0, 0) if valid or stride > 1 else (high // 2, wide // 2)
+        self.conv = nn.Conv2d(ins, outs, (high, wide), stride, padding, bias=False)
         nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
         self.bn = nn.BatchNorm2d(outs, eps=1e-3)
 
