@@ -1,12 +1,12 @@
 """`skip` with self-attention between its two ways: far places can agree on a colour.
 
 Papers: Ronneberger et al. 2015, arXiv:1505.04597; Vaswani et al. 2017, arXiv:1706.03762. Origin:
-seed 004, `Attention_Model`. Licence: MIT (ours). No published weights. Exact: a multi-head attention
-layer on the feature maps of `skip`. Chosen, as the seed prints no table: it works on the smallest
-maps, 25x25 at the seed's 200x200, where every place attends to every other; 4 heads, added to what
-they attend to, no encoding of places (the convolutions' padding tells them). At other sizes keys
-and values are sampled on 25x25 places: the seed's ran out of memory, this one's grows no faster
-than the picture.
+seed 004, `Attention_Model`. Licence: MIT (ours). No published weights. Exact: multi-head attention
+of the feature maps of `skip` to themselves. Chosen, as the seed prints no table: it works on the
+smallest maps, 25x25 at the seed's 200x200, where every place attends to every other; 4 heads, what
+they find is added to the map, no encoding of places (the convolutions' padding tells them). At
+other sizes keys and values are sampled on 25x25 places: the seed's network ran out of memory, the
+memory of this one grows no faster than the picture.
 """
 
 from collections.abc import Mapping
