@@ -32,6 +32,12 @@ def lightness(Y: Tensor) -> Tensor:
     return 116 * _f(Y) - 16
 
 
+def grey(L: Tensor) -> Tensor:
+    """L* 0..100 to the sRGB of that grey, one channel in 0..1."""
+    y = (L + 16) / 116
+    return from_linear(torch.where(y > 6 / 29, y**3, (y - 4 / 29) * 3 * (6 / 29) ** 2).clamp(0, 1))
+
+
 def lab(linear: Tensor) -> Tensor:
     """Linear RGB (n, 3, h, w) in 0..1 to L*a*b* (n, 3, h, w)."""
     x, y, z = _f(_times(TO_WHITE, linear)).unbind(1)

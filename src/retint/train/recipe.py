@@ -21,6 +21,7 @@ Term = Literal[
     "adversarial",
     "wgan",
     "perceptual",
+    "colourfulness",
     "subject",
     "distribution",
 ]
@@ -93,6 +94,8 @@ class Bins:
     """The term `bins`: a distribution over ab bins (Zhang et al. 2016)."""
 
     step: float = 10.0  # Lab units between centres
+    # seen: those that the corpus shows; gamut: all of sRGB's, the paper's 313 for a step of 10
+    colours: Literal["seen", "gamut"] = "seen"
     rarest: float = 2e-5  # bins with a smaller share of the corpus' pixels are left out
     neighbours: int = 5
     sigma: float = 5.0

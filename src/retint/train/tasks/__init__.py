@@ -66,7 +66,15 @@ class Circumstances:
 def terms(weights: Mapping[Any, float], given: Circumstances) -> nn.ModuleDict:
     """The terms named by a recipe's `loss`, on the network's device; OptionsError where the
     network does not say what a term learns from."""
-    from retint.train.tasks import adversarial, bins, perceptual, regression, rgb, subject
+    from retint.train.tasks import (
+        adversarial,
+        bins,
+        colourfulness,
+        perceptual,
+        regression,
+        rgb,
+        subject,
+    )
 
     makers: dict[str, Callable[[Circumstances], Term]] = {
         "mse": regression.MSE,
@@ -77,6 +85,7 @@ def terms(weights: Mapping[Any, float], given: Circumstances) -> nn.ModuleDict:
         "adversarial": adversarial.Adversarial,
         "wgan": adversarial.Wasserstein,
         "perceptual": perceptual.Perceptual,
+        "colourfulness": colourfulness.Colourfulness,
         "subject": subject.Subject,
         "distribution": subject.Distribution,
     }
