@@ -9,8 +9,9 @@ kinds; tanh at the end. There layer 6 halves the size as well, and the seed's se
 to 8 can be read as speaking of another network: that is the variant `strided`.
 
 L* comes as it is, 0..100 (`unit` 1). The seed does not say so, but its loss is 0.45 to 0.5 at the
-start, where grey would cost 0.02: so much is lost only by a tanh driven to its ends, and it is by
-L* of that size.
+start, where grey would cost 0.02: so much is lost only by a tanh driven to its ends, and L* of that
+size does it. The seed's recipe, at 64 pixels and in batches of 12, loses 0.18 in its first epoch of
+ten steps and 0.016 in the second.
 """
 
 from dataclasses import dataclass
