@@ -214,9 +214,9 @@ def test_a_ladder_is_climbed_and_kept(pictures: tuple[Path, Path], tmp_path: Pat
 
 def test_a_network_of_bins_is_judged_by_its_colours(pictures: tuple[Path, Path]):
     shown = [overfit.read(path) for path in pictures]
-    climbed = overfit.climb("retint", shown, variant="tiny", side=128, steps=40, rate=0.01)
+    climbed = overfit.climb("retint", shown, variant="tiny", side=96, steps=5, rate=0.02)
     assert climbed.aim == "bins"
-    assert climbed.rungs[0].pictures[0].share < 1
+    assert climbed.rungs[0].first[0].share != climbed.rungs[0].pictures[0].share  # it learned
     with pytest.raises(OptionsError, match="larger pictures"):  # one place at a 32nd of the size
         overfit.climb("retint", shown, variant="tiny", side=32, steps=2)
     known = overfit.Learned("x", 8, 8, loss=2e-3, variance=1e-1)
