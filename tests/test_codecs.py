@@ -13,10 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from retint import codecs, containers
-from retint.codecs import Bytes, decode, format_by_name, jp2_depth, jpeg_quality, pnm_header, sniff
 from retint.errors import InputError
-from retint.stream import Ahead, RowSource, raw_tiff
+from retint.formats import codecs, containers
+from retint.formats.codecs import (
+    Bytes,
+    decode,
+    format_by_name,
+    jp2_depth,
+    jpeg_quality,
+    pnm_header,
+    sniff,
+)
+from retint.formats.stream import Ahead, RowSource, raw_tiff
 
 
 def picture(height: int = 20, width: int = 30, bands: int = 1, bits: int = 8) -> Any:
@@ -191,7 +199,7 @@ def test_jpeg_2000_that_would_lose_depth_is_refused_by_name(tmp_path: Path) -> N
 WITHOUT_PILLOW = """
 import sys
 sys.modules["PIL"] = None
-from retint.codecs import pillow_reads
+from retint.formats.codecs import pillow_reads
 from retint.photo import Photo
 from retint.errors import InputError
 assert pillow_reads() == ()

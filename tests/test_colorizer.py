@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from retint import predict
 from retint.chroma import Chroma
 from retint.cli._options import from_argv, to_argv
-from retint.codecs import FORMATS
 from retint.colorizer import Colorizer, Options, borrow
 from retint.errors import InputError, ModelError, OptionsError
 from retint.files import colorize_file
+from retint.formats.codecs import FORMATS
 from retint.photo import Photo
 from retint.walk import walk
 

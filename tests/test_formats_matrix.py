@@ -11,8 +11,8 @@ import pytest
 import pyvips
 
 from retint.chroma import Chroma
+from retint.formats.xmp import COMPOSITE
 from retint.photo import Photo
-from retint.xmp import COMPOSITE
 
 pytestmark = pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not there")
 

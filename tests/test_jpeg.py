@@ -5,7 +5,7 @@ import pytest
 import pyvips
 from numpy.testing import assert_array_equal
 
-from retint import jpeg
+from retint.formats import jpeg
 
 
 def picture(height: int, width: int) -> pyvips.Image:

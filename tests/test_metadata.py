@@ -10,9 +10,9 @@ import pyvips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retint import chunks, containers, tiff, xmp
 from retint.errors import RetintError
-from retint.metadata import (
+from retint.formats import chunks, containers, tiff, xmp
+from retint.formats.metadata import (
     Density,
     Mark,
     Metadata,
@@ -21,8 +21,8 @@ from retint.metadata import (
     iptc_resource,
     without_thumbnail,
 )
-from retint.profiles import srgb_profile
-from retint.tiff import Directory, Field
+from retint.formats.profiles import srgb_profile
+from retint.formats.tiff import Directory, Field
 
 PACKET = b"""<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">

@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from retint import color, stream, tiff
+from retint import color
 from retint.chroma import Chroma
 from retint.errors import InputError, ModelError, OutputError
+from retint.formats import stream, tiff
 from retint.photo import Photo, upright
 
 WILD = settings(

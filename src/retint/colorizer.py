@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_type_hints
 import numpy as np
 
 from retint.chroma import Chroma
-from retint.codecs import FORMATS, format_by_name
 from retint.errors import InputError, ModelError, OptionsError
+from retint.formats.codecs import FORMATS, format_by_name
 
 if TYPE_CHECKING:  # the rooms a photograph and a predictor come from are not needed to join them
     from numpy.typing import NDArray

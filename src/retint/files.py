@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from retint import predict
-from retint.codecs import format_by_name, printable
 from retint.colorizer import Colorizer, Options, borrow
 from retint.errors import InputError, OutputError, RetintError
+from retint.formats.codecs import format_by_name, printable
+from retint.formats.metadata import Mark
 from retint.hub import sha256
 from retint.journal import Receipt, Status, absolute
-from retint.metadata import Mark
 from retint.photo import Photo
 from retint.tinted import sync_folder
 from retint.walk import Job, walk

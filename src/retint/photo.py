@@ -11,9 +11,11 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from retint import color, containers, profiles
+from retint import color
 from retint.chroma import Chroma
-from retint.codecs import (
+from retint.errors import InputError
+from retint.formats import containers, profiles
+from retint.formats.codecs import (
     FORMATS,
     Bytes,
     Coding,
@@ -22,14 +24,13 @@ from retint.codecs import (
     refusal,
     sniff,
 )
-from retint.errors import InputError
+from retint.formats.metadata import Metadata
+from retint.formats.pages import Kind, Page, pages_of
+from retint.formats.stream import reason
+from retint.formats.xmp import is_marked
 from retint.kernel import one_band
-from retint.metadata import Metadata
-from retint.pages import Kind, Page, pages_of
-from retint.stream import reason
 from retint.tinted import Saved, Tinted, region_of
 from retint.tone import Tone, tone_of
-from retint.xmp import is_marked
 
 __all__ = ["Page", "Photo", "Saved", "Tinted"]
 

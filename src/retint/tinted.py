@@ -15,14 +15,14 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from retint import containers, encoders, jpeg, tiff
 from retint.chroma import Chroma
-from retint.codecs import FORMATS, Bytes, Format, decode, format_by_name, printable
 from retint.errors import OutputError
+from retint.formats import containers, encoders, jpeg, tiff
+from retint.formats.codecs import FORMATS, Bytes, Format, decode, format_by_name, printable
+from retint.formats.metadata import Mark, for_result
+from retint.formats.profiles import srgb_profile
+from retint.formats.stream import Ahead, RowSource, Sink, pump, raw_tiff, rows_per_block
 from retint.kernel import one_band
-from retint.metadata import Mark, for_result
-from retint.profiles import srgb_profile
-from retint.stream import Ahead, RowSource, Sink, pump, raw_tiff, rows_per_block
 from retint.tint import Codes, Tinter, lightness
 from retint.tone import tone_curve
 

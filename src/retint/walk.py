@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from retint.codecs import FORMATS, format_by_name, printable, sniff
 from retint.errors import OptionsError
+from retint.formats.codecs import FORMATS, format_by_name, printable, sniff
 from retint.journal import Journal, Receipt, absolute
 
 BESIDE = ".colour"

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from retint import color, hub, metrics
 from retint.chroma import Chroma
-from retint.codecs import FORMATS
 from retint.color import Floats
 from retint.colorizer import Colorizer
 from retint.errors import InputError
+from retint.formats.codecs import FORMATS
 from retint.photo import Photo
 from retint.predict import resize
 

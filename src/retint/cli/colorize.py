@@ -16,9 +16,9 @@ import click
 
 from retint.cli import leaving_at_once
 from retint.cli._options import with_options
-from retint.codecs import format_by_name, printable
 from retint.colorizer import Colorizer, Options
 from retint.errors import InputError, OptionsError
+from retint.formats.codecs import format_by_name, printable
 from retint.journal import Receipt
 from retint.walk import Job, is_file_name, walk
 

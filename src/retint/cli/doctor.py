@@ -107,7 +107,7 @@ def _formats() -> dict[str, dict[str, Any]]:
     """Which formats are read; `written` is None for those that are not this libvips' to read."""
     import pyvips
 
-    from retint.codecs import FORMATS, pillow_reads
+    from retint.formats.codecs import FORMATS, pillow_reads
 
     vips: Any = pyvips
     pillow = pillow_reads()

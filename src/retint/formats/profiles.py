@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from retint import color
 from retint.errors import InputError
-from retint.stream import reason
+from retint.formats.stream import reason
 
 INTENT = "relative"
 

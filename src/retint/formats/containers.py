@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO
 
-from retint import jp2, tiff, xmp
-from retint.chunks import read_png, read_webp
-from retint.codecs import Bytes, Coding, jpeg_quality, pnm_header, vips_blob
-from retint.metadata import (
+from retint.formats import jp2, tiff, xmp
+from retint.formats.chunks import read_png, read_webp
+from retint.formats.codecs import Bytes, Coding, jpeg_quality, pnm_header, vips_blob
+from retint.formats.metadata import (
     DENSITY_TAGS,
     EXIF_HEAD,
     IPTC_RESOURCE,

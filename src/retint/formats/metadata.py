@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from retint import tiff, xmp
+from retint.formats import tiff, xmp
 
 EXIF_HEAD = b"Exif\0\0"
 PHOTOSHOP_HEAD = b"Photoshop 3.0\0"

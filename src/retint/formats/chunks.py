@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-from retint.codecs import Coding
-from retint.metadata import (
+from retint.formats.codecs import Coding
+from retint.formats.metadata import (
     EXIF_HEAD,
     PHOTOSHOP_HEAD,
     Density,

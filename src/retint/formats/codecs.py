@@ -15,9 +15,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyvips
 
-from retint import jp2
 from retint.errors import InputError
-from retint.stream import FileSource, raw_tiff, reason, rows_per_block
+from retint.formats import jp2
+from retint.formats.stream import FileSource, raw_tiff, reason, rows_per_block
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from retint import chunks, containers, jpeg, tiff
-from retint.codecs import Coding, Format
-from retint.metadata import Metadata
+from retint.formats import chunks, containers, jpeg, tiff
+from retint.formats.codecs import Coding, Format
+from retint.formats.metadata import Metadata
 
 WEBP_QUALITY, AVIF_QUALITY, JPEG_QUALITY = 90, 75, 92
 """Where the source does not tell: a WebP's or an AVIF's quality cannot be read from its file."""

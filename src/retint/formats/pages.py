@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from retint import profiles, tiff
-from retint.codecs import Bytes, decode
 from retint.errors import InputError
+from retint.formats import profiles, tiff
+from retint.formats.codecs import Bytes, decode
 
 Kind = Literal["grey", "rgb", "palette", "cmyk"]
 

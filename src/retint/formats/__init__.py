@@ -1,0 +1,4 @@
+"""Photographs as files: decoding and encoding each format, and what a file says beside its pixels.
+
+Imports nothing of colour or networks.
+"""
