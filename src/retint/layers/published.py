@@ -25,4 +25,5 @@ class Published:
     def card(self) -> dict[str, Any]:
         """The same as texts of a card (`hub.Card`)."""
         said = asdict(self)
-        return {**said, "encoder_origin": said.pop("origin"), "paper": list(self.paper)}
+        said["encoder_origin"] = said.pop("origin")
+        return {**said, "paper": list(self.paper)}

@@ -1,5 +1,6 @@
 """Weights of published encoders, from a local file."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,11 @@ def read(path: Path) -> dict[str, Tensor]:
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from None
     except Exception as error:  # torch raises many kinds for a damaged file
+        if code := re.search(r"Unsupported \w+: (?:GLOBAL )?(\S+)", str(error)):
+            raise InputError(
+                f"{path}: refused, since it holds code ({code[1]}); tensors and plain values are"
+                " read, and nothing else"
+            ) from None
         raise InputError(f"{path}: no weights ({str(error).splitlines()[0]})") from None
     while isinstance(found, Mapping) and (inner := [k for k in WRAPPINGS if k in found]):
         found = found[inner[0]]

@@ -87,6 +87,7 @@ class Net(Regressor):
         if config.histogram:
             self.whole = Histogram(c8, config.step)
         start(self)
+        nn.init.normal_(self.model_out[0].weight, 0.0, 0.01)  # type: ignore[arg-type]
 
     def forward(self, L: Tensor, hints: Tensor | None = None) -> Answer:
         if hints is None:

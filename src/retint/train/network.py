@@ -72,7 +72,10 @@ def configured(config: Any, recipe: Recipe) -> Any:
 
 
 def _counted(ab: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
-    """The bins that occur, and their shares."""
+    """The bins of sRGB, or those that occur, and their shares."""
+    if recipe.bins.colours == "gamut":
+        centres = bins.in_gamut(recipe.bins.step)
+        return centres, bins.histogram(ab, centres)
     centres = bins.grid(recipe.bins.step)
     share = bins.histogram(ab, centres)
     kept = share > recipe.bins.rarest
