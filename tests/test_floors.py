@@ -30,7 +30,7 @@ def loaded_after(code: str) -> set[str]:
 
 
 def imports(names: list[str]) -> str:
-    return "\n".join(f"import {name}" for name in names)
+    return "import importlib\n" + "\n".join(f"importlib.import_module({name!r})" for name in names)
 
 
 def test_importing_retint_loads_nothing_heavy():
