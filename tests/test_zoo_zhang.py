@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from retint import Colorizer, Hint, ModelError, OptionsError, Photo, export
 from retint.cli import main
+from retint.export.formats import round_weights
 from retint.export.network import Network
 from retint.layers import bins
 from retint.models import family
@@ -182,7 +183,7 @@ def test_an_exported_network_takes_hints_at_odd_sizes(written: tuple[Any, Path])
     hints = hinted(31, 45, 2).numpy()
     hints[..., -1, -1] = 10, 20, 1
     again = net("siggraph17")
-    export.formats.round_weights(again)
+    round_weights(again)
     for given in (hints, 0 * hints):
         edge = ((0, 0), (0, 0), (0, 1), (0, 3))
         padded = (torch.from_numpy(np.pad(x, edge, mode="reflect")) for x in (L, given))
