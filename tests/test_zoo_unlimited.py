@@ -130,7 +130,7 @@ def test_spectral_norm_is_torchs(training: bool):
     ours = SpectralConv2d(3, 5, 3, padding=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch has two, and this is the one of the checkpoints
-        theirs = nn.utils.spectral_norm(nn.Conv2d(3, 5, 3, padding=1))
+        theirs: Any = nn.utils.spectral_norm(nn.Conv2d(3, 5, 3, padding=1))
     state = ours.state_dict()
     theirs.load_state_dict(
         {("weight_orig" if k == "weight" else k): v.clone() for k, v in state.items()}
@@ -164,7 +164,7 @@ def test_weight_norm_is_torchs():
     ours = WeightNormConv2d(3, 5, 1)
     x = torch.randn(2, 3, 4, 4)
     assert torch.allclose(ours(x), F.conv2d(x, ours.weight, ours.bias), atol=1e-6)
-    theirs = nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 5, 1))
+    theirs: Any = nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 5, 1))
     with torch.no_grad():
         ours.weight_g.uniform_(1, 2)
         theirs.parametrizations.weight.original0.copy_(ours.weight_g)

@@ -13,20 +13,31 @@ from torch import Tensor, nn
 
 
 class Attention(nn.Module):
-    """Queries (n, q, c) take from what they attend to; the sum is normalised.
+    """Queries (n, q, c) take from values (n, v, c); the sum is normalised.
 
-    place, other: added to the queries, and to what is attended to, to tell where they are.
+    place, other: added to the queries, and to the values' keys, to tell where they are.
     """
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
-        self.attention = nn.MultiheadAttention(channels, heads, batch_first=True)
+        self.heads = heads
+        self.project = nn.Linear(channels, 3 * channels)  # to queries, keys and values
+        self.out = nn.Linear(channels, channels)
         self.norm = nn.LayerNorm(channels)
-        nn.init.xavier_uniform_(self.attention.out_proj.weight)
+        for linear in (self.project, self.out):
+            nn.init.xavier_uniform_(linear.weight)
+            nn.init.zeros_(linear.bias)
 
     def forward(self, x: Tensor, place: Tensor, values: Tensor, other: Tensor) -> Tensor:
-        found = self.attention(x + place, values + other, values, need_weights=False)[0]
-        return self.norm(x + found)
+        weights, biases = self.project.weight.chunk(3), self.project.bias.chunk(3)
+        query, key, value = (
+            F.linear(taken, weight, bias).unflatten(2, (self.heads, -1)).transpose(1, 2)
+            for taken, weight, bias in zip(
+                (x + place, values + other, values), weights, biases, strict=True
+            )
+        )
+        found = F.scaled_dot_product_attention(query, key, value)
+        return self.norm(x + self.out(found.transpose(1, 2).flatten(2)))
 
 
 class Dense(nn.Module):
@@ -80,10 +91,10 @@ class ColourQueries(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         seen = [
-            (project(x).flatten(2).mT + level, places(x, len(level)))
+            (project(x).flatten(2).transpose(1, 2) + level, places(x, len(level)))
             for project, x, level in zip(self.project, maps, self.level, strict=True)
         ]
-        x = self.start.expand(len(maps[0]), -1, -1)
+        x = self.start.expand(maps[0].shape[0], -1, -1)
         for k, (cross, each, dense) in enumerate(
             zip(self.cross, self.each, self.dense, strict=True)
         ):

@@ -100,7 +100,9 @@ class SpectralAttention(nn.Module):
         self.amount = nn.Parameter(torch.full((1,), amount))
 
     def forward(self, x: Tensor) -> Tensor:
-        query, key, value = (f(x).flatten(2).mT for f in (self.query, self.key, self.value))
+        query, key, value = (
+            f(x).flatten(2).transpose(1, 2) for f in (self.query, self.key, self.value)
+        )
         # the paper's softmax is over the queries: each key gathers the values of those
         found = F.scaled_dot_product_attention(key, query, value, scale=1.0)
-        return x + self.amount * found.mT.reshape(x.shape)
+        return x + self.amount * found.transpose(1, 2).reshape(x.shape)

@@ -146,16 +146,10 @@ FROM_AUTHORS = (
     (r"^queries\.query_embed\.weight$", "queries.place"),
     (r"^queries\.level_embed\.weight$", "queries.level"),
     (r"^queries\.input_proj\.", "queries.project."),
-    (
-        r"^queries\.transformer_self_attention_layers\.(\d+)\.self_attn\.",
-        r"queries.each.\1.attention.",
-    ),
     (r"^queries\.transformer_self_attention_layers\.", "queries.each."),
-    (
-        r"^queries\.transformer_cross_attention_layers\.(\d+)\.multihead_attn\.",
-        r"queries.cross.\1.attention.",
-    ),
     (r"^queries\.transformer_cross_attention_layers\.", "queries.cross."),
+    (r"\.(self|multihead)_attn\.in_proj_", ".project."),
+    (r"\.(self|multihead)_attn\.out_proj\.", ".out."),
     (r"^queries\.transformer_ffn_layers\.", "queries.dense."),
     (r"^queries\.decoder_norm\.", "queries.norm."),
     (r"^queries\.color_embed\.layers\.", "queries.colour."),
