@@ -308,7 +308,6 @@ def test_models_are_listed():
     result = CliRunner().invoke(main, ["models"])
     assert result.exit_code == 0, result.output
     assert "default" in result.output
-    assert "Not for: " in result.output
     result = CliRunner().invoke(main, ["models", "--json"])
     assert "default" in {card["name"] for card in json.loads(result.output)}
 

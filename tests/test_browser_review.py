@@ -321,7 +321,7 @@ def test_an_end_of_the_server_is_told(page: "Page", server: Server):
     wait_for_status(page, "dropped")
     page.route("**/decide", lambda route: route.abort("connectionrefused"))
     page.keyboard.press("k")
-    playwright.expect(page.get_by_role("alert")).to_contain_text("has ended")
+    playwright.expect(page.get_by_role("alert")).to_contain_text("has ended", timeout=30_000)
     assert current(page).startswith("one.zip/0001.png")
     assert decided(server) == {0: "drop"}
     page.unroute("**/decide")

@@ -65,6 +65,8 @@ def _words(value: Any) -> str:
             return comma.join(_words(item) for item in items)
         case {**pairs}:
             return ", ".join(f"{key} {_words(inner)}" for key, inner in pairs.items())
+        case bool():
+            return "yes" if value else "no"
         case int():
             return f"{value:,}"
         case _:
