@@ -158,3 +158,15 @@ def test_models_are_verified(house: Path, fake_onnx: Path, tmp_path: Path):
     assert code == 1
     assert told.count("damaged") == 2  # and the one between is still looked at
     assert "attic@1.5: " in told
+
+
+def test_families_are_listed_with_size_and_licence():
+    rows = json.loads(CliRunner().invoke(main, ["models", "families", "--json"]).output)
+    found = {(row["family"], row["variant"]): row for row in rows}
+    assert found["basic", "default"]["parameters"] == 19_682
+    assert found["colorful", "eccv16"]["published"] == "BSD-2-Clause"
+    assert found["retint", "default"]["here"] == ["default 1.1"]
+    assert found["autoencoder", "default"]["size"] == {"fixed": [128, 128]}
+    table = CliRunner().invoke(main, ["models", "families"]).output
+    assert "128 x 128" in table
+    assert "multiples of 32" in table
