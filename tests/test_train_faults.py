@@ -22,7 +22,7 @@ from retint.errors import InputError, OptionsError, OutputError, RetintError
 from retint.models import family
 from retint.train import checkpoint, recipe
 from retint.train.loop import Training
-from retint.train.recipe import Recipe
+from retint.train.recipe import Recipe, Subject
 from test_corpus import sharded
 from test_train import assert_equal
 
@@ -325,6 +325,47 @@ def test_fine_tuning_starts_from_a_model_and_watches_the_general_set(
     assert training.run()
     assert training.step < 200
     assert "of the general set are" in said[-1]
+
+
+def test_a_critic_goes_on_in_the_next_stage(corpus: Path, staged: Recipe, tmp_path: Path):
+    """A stage at rate 0 lets the critic learn alone (DeOldify's NoGAN); what it learned counts."""
+    torch.set_num_threads(1)
+    loss = {"adversarial": 1.0}
+    alone = replace(staged.stages[1], name="critic alone", loss=loss, rate=0.0, freeze=())
+    both = replace(alone, name="both", rate=1.0)
+    recipe = replace(staged, stages=(alone, both), film=replace(staged.film, plain=1.0))
+    whole = Training(recipe, corpus, tmp_path / "whole")
+    net = {k: v.clone() for k, v in whole.net.state_dict().items()}
+    first = whole.terms["adversarial"].critic.layers[0].weight.clone()
+    whole.run(steps=5)
+    assert all(torch.equal(v, net[k]) for k, v in whole.net.state_dict().items())
+    learned = whole.terms["adversarial"].critic.layers[0].weight.clone()
+    assert not torch.equal(first, learned)
+    rest = Training(None, corpus, tmp_path / "whole", resume=tmp_path / "whole" / "last.pt")
+    assert rest.stage.name == "both"
+    assert torch.equal(rest.terms["adversarial"].critic.layers[0].weight, learned)
+    uninterrupted = Training(recipe, corpus, tmp_path / "other")
+    uninterrupted.run()
+    rest.run()
+    assert_equal(uninterrupted, rest)
+
+
+def test_subjects_can_be_added_to_a_model(corpus: Path, staged: Recipe, tmp_path: Path):
+    module = family("retint")
+    net = module.Net(module.variants["tiny"])
+    start = ("retint", dict(vars(net.config)), net.state_dict())
+    recipe = replace(
+        simple(staged, schedule=recipe_schedule(1)),
+        loss={"bins": 1.0, "subject": 0.1},
+        subject=Subject(fewest=2),
+    )
+    training = Training(recipe, corpus, tmp_path / "run", start=start)
+    assert training.net.config.subjects == 1
+    assert torch.equal(training.net.classify.weight, net.classify.weight)
+    training.run()
+    other = replace(recipe, loss={"bins": 1.0}, model={"bottleneck": 24})
+    with pytest.raises(OptionsError, match="weights to start from do not fit"):
+        Training(other, corpus, tmp_path / "other", start=start)
 
 
 def test_a_term_or_variant_that_does_not_fit_is_named(corpus: Path, staged: Recipe, tmp_path: Path):

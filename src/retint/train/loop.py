@@ -13,16 +13,15 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from retint.data.corpus import Corpus
+from retint.data.corpus import Corpus, Entry
 from retint.errors import OptionsError, OutputError, RetintError
-from retint.models import family
 from retint.train import checkpoint, film, hints
 from retint.train import recipe as recipes
 from retint.train.batches import Batch, Batches, classes, some
 from retint.train.course import Clock, Position, falling, judged, progress, steps_of
 from retint.train.lately import Lately
 from retint.train.logs import Log, Progress
-from retint.train.network import build, configured, optimiser
+from retint.train.network import build, go_on_from, optimiser, rebuild
 from retint.train.processes import Alone
 from retint.train.recipe import Film, Recipe, Stage
 from retint.train.tasks import Circumstances, Truth, terms
@@ -90,6 +89,9 @@ class Training:
         self.ema.eval().requires_grad_(False)
         self.net.to(self.device, memory_format=torch.channels_last)
         self.ended = self.position.stage >= len(self.course)
+        for stage in self.course:  # what is wrong with a later one is better known now
+            self._chosen(stage)
+            self._terms(stage)
         self._enter(self.course[min(self.position.stage, len(self.course) - 1)], state)
         if self.processes.first:
             if state is None and (folder / "last.pt").exists():
@@ -133,11 +135,10 @@ class Training:
             return build(
                 self.recipe, classes=self.classes, colours=self._colours, backbones=self.backbones
             )
-        architecture = family(self.recipe.family)
-        config = architecture.Config(**(state["config"] if state else start[1]))  # type: ignore
-        net = architecture.Net(config if state else configured(config, self.recipe))
-        net.load_state_dict(state["net"] if state else start[2])  # type: ignore
-        return net
+        if state is not None:
+            return rebuild(self.recipe.family, state["config"], state["net"])
+        assert start is not None
+        return go_on_from(self.recipe, start[1], start[2], self.classes)
 
     def _colours(self) -> Tensor:
         """True ab (m, 2) of the first pictures drawn, as a network at a quarter of the size would
@@ -152,14 +153,10 @@ class Training:
         return torch.cat(found)
 
     def _batches(self, stage: Stage, processes: Alone, device: torch.device | str) -> Batches:
-        recipe, chosen = self.recipe, self.entries
-        if stage.datasets:
-            chosen = [e for e in chosen if e.dataset in stage.datasets]
-            if not chosen:
-                raise OptionsError(f"stage {stage.name}: no pictures of {stage.datasets}")
+        recipe = self.recipe
         return Batches(
             self.corpus,
-            chosen,
+            self._chosen(stage),
             recipe.data,
             recipe.augment,
             batch=recipe.optimiser.batch,
@@ -171,10 +168,25 @@ class Training:
             device=device,
         )
 
+    def _chosen(self, stage: Stage) -> list[Entry]:
+        entries = self.entries
+        if stage.datasets:
+            entries = [e for e in entries if e.dataset in stage.datasets]
+        if not entries:
+            raise OptionsError(f"stage {stage.name}: no pictures of {', '.join(stage.datasets)}")
+        return entries
+
+    def _terms(self, stage: Stage) -> Any:
+        given = Circumstances(
+            self.recipe, self.net, self.backbones, self.classes, self.device, self.processes.spread
+        )
+        return terms(stage.loss, given)
+
     def _enter(self, stage: Stage, state: dict[str, Any] | None = None) -> None:
         """Make ready for a stage: its pictures, its loss, its optimiser; from a checkpoint's state
-        where that was in the middle of it."""
+        where that was in the middle of it. A critic goes on with what it learned before."""
         recipe, self.stage = self.recipe, stage
+        before = self.terms.state_dict() if state is None and hasattr(self, "terms") else {}
         self.batches = self._batches(stage, self.processes, self.device)
         self.net.zero_grad()  # nothing of an earlier stage counts
         for name, parameter in self.net.named_parameters():
@@ -182,13 +194,14 @@ class Training:
         if not any(p.requires_grad for p in self.net.parameters()):
             raise OptionsError(f"stage {stage.name}: everything is frozen")
         self._seed(self.step)
-        given = Circumstances(
-            recipe, self.net, self.backbones, self.classes, self.device, self.processes.spread
-        )
-        self.terms: Any = terms(stage.loss, given)
+        self.terms: Any = self._terms(stage)
+        for name, term in self.terms.items():
+            known = (state["terms"] if state else before).items()
+            known = {k.removeprefix(f"{name}."): v for k, v in known if k.startswith(f"{name}.")}
+            if known:
+                term.load_state_dict(known)
         self.optimiser = optimiser(self.net, recipe.optimiser, stage.rate)
         if state is not None and (self.position.stage_step or self.ended):
-            self.terms.load_state_dict(state["terms"])
             self.optimiser.load_state_dict(state["optimiser"])
         spread = self.processes.spread(self.net)
         self.answer: Any = torch.compile(spread) if recipe.optimiser.compile else spread

@@ -1,6 +1,6 @@
 """The network that a recipe asks for, before its first step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,7 @@ def build(
     if recipe.variant not in architecture.variants:
         known = ", ".join(architecture.variants)
         raise OptionsError(f"{recipe.family} has no variant {recipe.variant!r}: there are {known}")
-    config = configured(architecture.variants[recipe.variant], recipe)
-    named = {term for stage in recipe.course for term in stage.loss}
-    if named & {"subject", "distribution"} and hasattr(config, "subjects"):
-        config = replace(config, subjects=len(classes))
+    config = _configured(architecture.variants[recipe.variant], recipe, classes)
     if not hasattr(config, "bins"):
         net = architecture.Net(config)
     else:
@@ -62,12 +59,47 @@ def _check_sizes(net: Any, recipe: Recipe) -> None:
             raise OptionsError(f"data.sizes: {recipe.family} takes multiples of {multiple}")
 
 
-def configured(config: Any, recipe: Recipe) -> Any:
-    """A family's Config with the recipe's `[model]` on top; OptionsError for a key it lacks."""
+def rebuild(family_: str, config: dict[str, Any], state: Mapping[str, Tensor]) -> Any:
+    """The network of a checkpoint, as it was."""
+    architecture = family(family_)
+    net = architecture.Net(architecture.Config(**config))
+    net.load_state_dict(state)
+    return net
+
+
+def go_on_from(
+    recipe: Recipe, config: dict[str, Any], state: Mapping[str, Tensor], classes: Sequence[str]
+) -> Any:
+    """A network with a model's weights, for other pictures.
+
+    config: the model's Config, to which the recipe's `[model]` is added. Where the recipe learns
+    subjects, and the model names none or others, that part begins anew. OptionsError where weights
+    do not fit otherwise.
+    """
+    architecture = family(recipe.family)
+    wanted = _configured(architecture.Config(**config), recipe, classes)
+    net = architecture.Net(wanted)
+    if getattr(wanted, "subjects", 0) != config.get("subjects", 0):
+        state = {key: value for key, value in state.items() if not key.startswith("subject.")}
+    try:
+        missing = net.load_state_dict(state, strict=False).missing_keys
+    except RuntimeError as error:
+        line = " ".join(str(error).split())[:200]
+        raise OptionsError(f"[model]: the weights to start from do not fit: {line}") from None
+    if any(not key.startswith("subject.") for key in missing):
+        raise OptionsError(f"[model]: the weights to start from have no {missing[0]}")
+    return net
+
+
+def _configured(config: Any, recipe: Recipe, classes: Sequence[str]) -> Any:
+    """A family's Config with the recipe's `[model]` on top, and room for the subjects to learn."""
     unknown = [key for key in recipe.model if key not in vars(config)]
     if unknown:
         raise OptionsError(f"[model] {unknown[0]}: {recipe.family} has {', '.join(vars(config))}")
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.model.items()}
+    named = {term for stage in recipe.course for term in stage.loss}
+    if named & {"subject", "distribution"} and hasattr(config, "subjects"):
+        values["subjects"] = len(classes)
     return replace(config, **values)
 
 

@@ -31,7 +31,7 @@ SHARE = 0.05
 """... and below this share of the picture's variance of ab: what one colour would leave."""
 GAIN = 0.8
 """A loss that twice the steps bring no lower than this share of it is as low as it gets."""
-RATE = 2e-3
+RATE = 1e-3
 """Of Adam, falling to 0 along a cosine."""
 DEFAULTS = ("coffee.png", "astronaut.png")
 """Photographs in scikit-image's wheel, of different shapes and colours."""
