@@ -40,7 +40,7 @@ from retint.errors import DeviceError, OptionsError, RetintError
 @click.option(
     "--rate",
     type=click.FloatRange(0, min_open=True),
-    default=2e-3,
+    default=1e-3,
     show_default=True,
     help="Of Adam, at first.",
 )
