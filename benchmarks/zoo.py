@@ -9,6 +9,7 @@ in an interpreter of its own, one after the other.
 import argparse
 import datetime
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -42,12 +43,13 @@ def main() -> None:
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "hardware": hardware(),
+        "load_average": [round(load, 2) for load in os.getloadavg()],
         "size": SIZE,
         "networks": [],
     }
     for name in chosen.only or families():
         for variant in family(name).variants:
-            if variant == "tiny":
+            if variant.startswith("tiny"):
                 continue
             command = [sys.executable, __file__, "--one", name, variant]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -85,6 +87,7 @@ def measured(name: str, variant: str) -> dict[str, Any]:
     if hasattr(net, "set_bins"):
         nearest = bins.grid(10.0).norm(dim=1).argsort()[: config.bins]
         net.set_bins(bins.grid(10.0)[nearest], torch.full((config.bins,), 1 / config.bins))
+    settle(net)
     card = {"name": name, "version": "0", "license": "MIT", "weights_license": "none: random"}
     network = Network(name, vars(config), net.state_dict(), card | {"working_size": 256})
     with tempfile.TemporaryDirectory() as folder:
@@ -109,14 +112,33 @@ def measured(name: str, variant: str) -> dict[str, Any]:
         }
 
 
+def settle(net: Any) -> None:
+    """Let batch norm see some pictures, so that random weights do not make huge numbers."""
+    import torch
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    norms = [m for m in net.modules() if isinstance(m, _BatchNorm)]
+    usual = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = None  # the mean of all that it sees
+    side = net.size["fixed"][0] if "fixed" in net.size else 256
+    with torch.no_grad():
+        net.train()(torch.rand(2, 1, side, side) * 100)
+    net.eval()
+    for norm, momentum in zip(norms, usual, strict=True):
+        norm.momentum = momentum
+
+
 def table(report: dict[str, Any]) -> str:
     """The figures as Markdown."""
+    busy = report["load_average"][0] > report["hardware"]["cores"]
     lines = [
         "# Every network at full size",
         "",
         f"Measured {report['date'][:10]} on {report['hardware']['cores']} cores by "
         "`python benchmarks/zoo.py`, with random weights: parameters, size of the .onnx (half "
-        f"precision), and one picture of {SIZE[1]} x {SIZE[0]} pixels.",
+        f"precision), and one picture of {SIZE[1]} x {SIZE[0]} pixels."
+        + (" Other programs ran too: times are upper bounds." if busy else ""),
         "",
         "| family | variant | parameters | takes | MB | ms |",
         "| --- | --- | ---: | --- | ---: | ---: |",
