@@ -264,7 +264,8 @@ def test_a_grey_picture_can_become_colourful():
 
 def test_the_critic_comes_last_and_shortly():
     course = recipe.load(RECIPES / "deoldify.toml").course
-    assert ["adversarial" in stage.loss for stage in course] == [False, False, True]
+    assert ["adversarial" in stage.loss for stage in course] == [False, False, True, True]
+    assert [stage.rate for stage in course][2:] == [0.0, 0.01]  # the critic learns alone first
     epochs = [stage.schedule.epochs or 0 for stage in course if stage.schedule]
     assert epochs[-1] <= 0.03 * sum(epochs)
     assert course[-1].freeze == ("encoder",)
