@@ -2,10 +2,16 @@
 
 import json
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # One thread is fastest for networks as small as the tests'; set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -21,6 +27,29 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"RETINT_SHARED: {folder} is not a folder")
     return folder
+
+
+# What Chromium does by itself, it shall not do in a test.
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """A Chromium without a window."""
+    playwright = pytest.importorskip("playwright.sync_api", exc_type=ImportError)
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("neither chromium nor google-chrome is installed")
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=chromium, args=QUIET)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

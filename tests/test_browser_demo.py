@@ -1,7 +1,5 @@
 """The demo's page in a real Chromium: the slider reveals by keyboard, mouse and touch."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,13 +16,6 @@ pytest.importorskip("skimage", exc_type=ImportError)
 playwright = pytest.importorskip("playwright.sync_api", exc_type=ImportError)
 
 pytestmark = pytest.mark.browser
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @pytest.fixture(scope="module")
@@ -32,17 +23,6 @@ def url(tmp_path_factory: pytest.TempPathFactory, fake_onnx: Path) -> str:
     folder = tmp_path_factory.mktemp("browser")
     wall = [demo.hang(exhibit, folder, model=str(fake_onnx)) for exhibit in demo.EXHIBITS[:2]]
     return demo.write_page(folder, wall).as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("neither chromium nor google-chrome is installed")
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=chromium, args=QUIET)
-        yield browser
-        browser.close()
 
 
 def colourful(slider: "Locator") -> tuple[float, float]:

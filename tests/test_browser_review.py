@@ -24,27 +24,9 @@ if TYPE_CHECKING:
 playwright = pytest.importorskip("playwright.sync_api", exc_type=ImportError)
 
 pytestmark = pytest.mark.browser
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 COUNT = 3000
 COLUMNS = ["shard", "file", "dataset", "labels", "width", "height", "a", "b"]
 SLY = '<img src="x" onerror="document.title=1">, "quoted"'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("neither chromium nor google-chrome is installed")
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=chromium, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -144,7 +144,7 @@ class Journal:
             self._descriptor = os.open(self.path, flags, 0o666)
             lock(self._descriptor)
             self._read()  # another run may have ended between our reading and our lock
-            self._mend()
+            end_torn_line(self._descriptor)
         except OSError as error:
             self._close()
             if isinstance(error, BlockingIOError):
@@ -182,18 +182,19 @@ class Journal:
         inside = path.is_relative_to(self.folder)
         return path.relative_to(self.folder).as_posix() if inside else target
 
-    def _mend(self) -> None:
-        """End a torn last line, so that the next receipt has a line of its own."""
-        size = os.fstat(self._descriptor).st_size
-        if size:
-            os.lseek(self._descriptor, size - 1, os.SEEK_SET)
-            if os.read(self._descriptor, 1) != b"\n":
-                os.write(self._descriptor, b"\n")
-
     def _close(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)  # which unlocks it
             self._descriptor = -1
+
+
+def end_torn_line(descriptor: int) -> None:
+    """End a last line that a crash cut off, so that the next one stands alone."""
+    size = os.fstat(descriptor).st_size
+    if size:
+        os.lseek(descriptor, size - 1, os.SEEK_SET)
+        if os.read(descriptor, 1) != b"\n":
+            os.write(descriptor, b"\n")
 
 
 if sys.platform == "win32":

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
+from retint.cli.export import FORMATS
 from retint.errors import OptionsError
 
-FORMATS = ("onnx", "onnx-fp32", "torchscript", "torch-export", "safetensors")
+WHOLE = tuple(name for name in FORMATS if name != "onnx-int8")  # which wants calibration
 
 
 @click.command(name="import")
@@ -23,7 +24,7 @@ FORMATS = ("onnx", "onnx-fp32", "torchscript", "torch-export", "safetensors")
 @click.option(
     "--format",
     "formats",
-    type=click.Choice(FORMATS),
+    type=click.Choice(WHOLE),
     multiple=True,
     default=("onnx",),
     show_default="onnx",

@@ -17,8 +17,6 @@ from retint.layers.answer import Answer
 from retint.layers.faces import Regressor, RegressorConfig
 from retint.layers.keras import Conv2d, ConvTranspose2d, relu
 
-MULTIPLE_OF = 4
-
 
 @dataclass(frozen=True)
 class Config(RegressorConfig):
@@ -33,7 +31,7 @@ variants = {"default": Config(), "tiny": Config(channels=(16, 24))}
 class Net(Regressor):
     """L* (n, 1, h, w), 0..100, to ab (n, 2, h, w), Lab units, within 128."""
 
-    size: Mapping[str, Any] = {"multiple_of": MULTIPLE_OF}
+    size: Mapping[str, Any] = {"multiple_of": 4}
 
     def __init__(self, config: Config) -> None:
         super().__init__()

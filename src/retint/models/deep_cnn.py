@@ -20,8 +20,6 @@ from retint.layers.answer import Answer
 from retint.layers.faces import Regressor, RegressorConfig
 from retint.layers.keras import Conv2d, relu
 
-MULTIPLE_OF = 8
-
 
 @dataclass(frozen=True)
 class Config(RegressorConfig):
@@ -41,7 +39,7 @@ variants = {
 class Net(Regressor):
     """L* (n, 1, h, w), 0..100, to ab (n, 2, h, w), Lab units; within 128 where normalised."""
 
-    size: Mapping[str, Any] = {"multiple_of": MULTIPLE_OF}
+    size: Mapping[str, Any] = {"multiple_of": 8}
 
     def __init__(self, config: Config) -> None:
         super().__init__()

@@ -19,8 +19,6 @@ from retint.layers.answer import Answer
 from retint.layers.faces import Regressor, RegressorConfig
 from retint.layers.unet import UNet
 
-MULTIPLE_OF = 8
-
 
 @dataclass(frozen=True)
 class Config(RegressorConfig):
@@ -35,7 +33,7 @@ variants = {"default": Config(), "tiny": Config(channels=(4, 8, 8, 16))}
 class Net(Regressor):
     """L* (n, 1, h, w), 0..100, to ab (n, 2, h, w), Lab units, within 128."""
 
-    size: Mapping[str, Any] = {"multiple_of": MULTIPLE_OF}
+    size: Mapping[str, Any] = {"multiple_of": 8}
 
     def __init__(self, config: Config) -> None:
         super().__init__()

@@ -89,7 +89,7 @@ class Training:
         self.ema.eval().requires_grad_(False)
         self.net.to(self.device, memory_format=torch.channels_last)
         self.ended = self.position.stage >= len(self.course)
-        for stage in self.course:  # what is wrong with a later one is better known now
+        for stage in self.course[self.position.stage + 1 :]:  # what is wrong there is said now
             self._chosen(stage)
             self._terms(stage)
         self._enter(self.course[min(self.position.stage, len(self.course) - 1)], state)

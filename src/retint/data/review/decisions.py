@@ -15,7 +15,7 @@ from typing import Any, cast
 from retint.data import manifest
 from retint.data.manifest import Entry, Manifest
 from retint.errors import InputError, OutputError
-from retint.journal import lock
+from retint.journal import end_torn_line, lock
 
 NAME = "decisions.jsonl"
 """Name of the journal in a corpus' folder."""
@@ -121,7 +121,7 @@ class Decisions:
         try:
             self._descriptor = os.open(self.path, flags, 0o666)
             lock(self._descriptor)
-            self._end_torn_line()
+            end_torn_line(self._descriptor)
         except OSError as error:
             self._close()
             if isinstance(error, BlockingIOError):
@@ -154,13 +154,6 @@ class Decisions:
             if isinstance(error, OSError):
                 raise OutputError(f"{self.path}: {error.strerror}") from error
             raise
-
-    def _end_torn_line(self) -> None:
-        size = os.fstat(self._descriptor).st_size
-        if size:
-            os.lseek(self._descriptor, size - 1, os.SEEK_SET)
-            if os.read(self._descriptor, 1) != b"\n":
-                os.write(self._descriptor, b"\n")
 
     def _close(self) -> None:
         if self._descriptor >= 0:
