@@ -15,20 +15,19 @@ from torch import Tensor, nn
 
 from retint.data.corpus import Corpus, Entry
 from retint.errors import OptionsError, OutputError, RetintError
-from retint.train import checkpoint, film, hints
+from retint.train import checkpoint, hints
 from retint.train import recipe as recipes
 from retint.train.batches import Batch, Batches, classes, some
 from retint.train.course import Clock, Position, falling, judged, progress, steps_of
 from retint.train.lately import Lately
 from retint.train.logs import Log, Progress
-from retint.train.network import build, go_on_from, optimiser, rebuild
+from retint.train.network import build, colours_drawn, go_on_from, optimiser, rebuild
 from retint.train.processes import Alone
-from retint.train.recipe import Film, Recipe, Stage
+from retint.train.recipe import Recipe, Stage
 from retint.train.tasks import Circumstances, Truth, terms
 from retint.train.validation import Validator, colours
 
 LOOK = 20  # steps between looks at the losses, for which the device has to be waited for
-COUNTED = 32  # batches whose colours are counted to choose the bins
 
 
 class Training:
@@ -132,25 +131,17 @@ class Training:
         start: tuple[str, dict[str, Any], dict[str, Tensor]] | None,
     ) -> Any:
         if state is None and start is None:
+            drawn = self._batches(self.course[0], Alone(), "cpu")
             return build(
-                self.recipe, classes=self.classes, colours=self._colours, backbones=self.backbones
+                self.recipe,
+                classes=self.classes,
+                colours=lambda: colours_drawn(drawn),
+                backbones=self.backbones,
             )
         if state is not None:
             return rebuild(self.recipe.family, state["config"], state["net"])
         assert start is not None
         return go_on_from(self.recipe, start[1], start[2], self.classes)
-
-    def _colours(self) -> Tensor:
-        """True ab (m, 2) of the first pictures drawn, as a network at a quarter of the size would
-        learn them."""
-        batches = self._batches(self.course[0], Alone(), "cpu")
-        plain, random = Film(plain=1.0), torch.Generator()
-        found: list[Tensor] = []
-        for k in range(COUNTED):
-            truth = self._truth(batches(k), plain, random.manual_seed(k))
-            small = truth.L[:, :, ::4, ::4]
-            found.append(truth.ab(small).movedim(1, -1).reshape(-1, 2))
-        return torch.cat(found)
 
     def _batches(self, stage: Stage, processes: Alone, device: torch.device | str) -> Batches:
         recipe = self.recipe
@@ -275,7 +266,7 @@ class Training:
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * rate * falling(self.stage.schedule, done)
         random = torch.Generator(self.device).manual_seed(self._seed(here.step))
-        truth = self._truth(batch, self.recipe.film, random)
+        truth = Truth.developed(*batch, self.recipe.film, random)
         self.net.train()
         for name, module in self.net.named_modules():
             if self.stage.freeze and name.startswith(self.stage.freeze):
@@ -317,11 +308,6 @@ class Training:
                 old.lerp_(new[name], 1 - keep)
             else:
                 old.copy_(new[name])
-
-    def _truth(self, batch: Batch, how: Film, random: torch.Generator) -> Truth:
-        with torch.no_grad():
-            L, scene = film.develop(batch.pixels, how, random)
-        return Truth(L, scene, batch.subjects)
 
     def _seed(self, step: int) -> int:
         """Make what is random a function of seed, step and process: nothing more has to be kept."""

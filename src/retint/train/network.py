@@ -11,7 +11,11 @@ from torch import Tensor
 from retint.errors import OptionsError
 from retint.layers import bins
 from retint.models import family
-from retint.train.recipe import Optimiser, Recipe
+from retint.train.batches import Batch
+from retint.train.recipe import Film, Optimiser, Recipe
+from retint.train.tasks import Truth
+
+COUNTED = 32  # batches whose colours are counted to choose the bins
 
 
 def build(
@@ -101,6 +105,17 @@ def _configured(config: Any, recipe: Recipe, classes: Sequence[str]) -> Any:
     if named & {"subject", "distribution"} and hasattr(config, "subjects"):
         values["subjects"] = len(classes)
     return replace(config, **values)
+
+
+def colours_drawn(batches: Callable[[int], Batch]) -> Tensor:
+    """True ab (m, 2) of the first pictures drawn, as a network at a quarter of the size would learn
+    them."""
+    plain, random = Film(plain=1.0), torch.Generator()
+    found: list[Tensor] = []
+    for k in range(COUNTED):
+        truth = Truth.developed(*batches(k), plain, random.manual_seed(k))
+        found.append(truth.ab(truth.L[:, :, ::4, ::4]).movedim(1, -1).reshape(-1, 2))
+    return torch.cat(found)
 
 
 def _counted(ab: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,6 @@ from torch import Tensor
 from retint.data.corpus import Corpus, Entry
 from retint.layers.answer import Answer
 from retint.layers.lab import srgb
-from retint.train import film
 from retint.train.batches import Pictures, centre_crops
 from retint.train.recipe import Film, Recipe
 from retint.train.tasks import Truth
@@ -98,9 +97,9 @@ class Validator:
         return found, sheet
 
     def _truth(self, pixels: Tensor, subjects: Tensor) -> Truth:
-        plain = Film(plain=1.0)
-        L, scene = film.develop(pixels.to(self.device), plain, self.random.manual_seed(0))
-        return Truth(L, scene, subjects.to(self.device))
+        random = self.random.manual_seed(0)
+        shown = subjects.to(self.device)
+        return Truth.developed(pixels.to(self.device), shown, Film(plain=1.0), random)
 
     def _answer(self, net: Any, truth: Truth) -> Answer:
         bf16 = self.recipe.optimiser.precision == "bf16"

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from retint.layers.answer import Answer
 from retint.layers.lab import lab
-from retint.train.recipe import Recipe
+from retint.train import film
+from retint.train.recipe import Film, Recipe
 
 
 @dataclass
@@ -27,6 +28,15 @@ class Truth:
     scene: Tensor
     subjects: Tensor
     _ab: dict[torch.Size, Tensor] = field(default_factory=dict[torch.Size, Tensor])
+
+    @classmethod
+    def developed(
+        cls, pixels: Tensor, subjects: Tensor, how: Film, random: torch.Generator
+    ) -> "Truth":
+        """Of crops, uint8 (n, 3, h, w), turned grey as `film.develop` does it."""
+        with torch.no_grad():
+            L, scene = film.develop(pixels, how, random)
+        return cls(L, scene, subjects)
 
     def ab(self, like: Tensor | None = None) -> Tensor:
         """True ab in Lab units, at the size of `like` (averaged in linear light) or in full."""
