@@ -238,7 +238,7 @@ def _learn(
     and the steps taken.
 
     Pictures of different sizes cannot share a batch, so that batch norm sees them one by one. In
-    the second half it goes by its running statistics, which are what is used later.
+    the second half it goes by the statistics of them all, which are what is used later.
     """
     torch.manual_seed(recipe.seed)
     net = network.build(recipe, classes=[], colours=lambda: _colours(scenes), backbones=None)
@@ -246,11 +246,14 @@ def _learn(
     given = Circumstances(recipe, net, None, [], torch.device(device), lambda module: module)
     (term,) = terms(recipe.loss, given).values()
     optimiser = network.optimiser(net, recipe.optimiser, 1.0)
+    settled: list[nn.Module] | None = None
     step, begun, limit = 0, time.monotonic(), 60 * minutes if minutes else float("inf")
     while (done := max(step / recipe.schedule.steps, (time.monotonic() - begun) / limit)) < 1:
         net.train()
         if done >= 0.5:
-            _settle(net)
+            settled = _settle(net, scenes) if settled is None else settled
+            for norm in settled:
+                norm.eval()
         factor = min(1, (step + 1) / recipe.optimiser.warmup) * falling(recipe.schedule, done)
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * factor
@@ -267,10 +270,22 @@ def _learn(
     return net.eval(), step
 
 
-def _settle(net: nn.Module) -> None:
-    for module in net.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.eval()
+@torch.no_grad()
+def _settle(net: Any, scenes: Sequence[Scene]) -> list[nn.Module]:
+    """Give batch norm the pictures' own statistics, and say where it is.
+
+    Running ones lag behind the weights: at Keras' momentum, by a thousand steps.
+    """
+    norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    usual = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean of all that it sees
+    for shown in scenes:
+        _answer(net, shown.truth)
+    for norm, momentum in zip(norms, usual, strict=True):
+        norm.momentum = momentum
+    return norms
 
 
 def _answer(net: Any, truth: Truth) -> Any:
