@@ -33,13 +33,13 @@ class Axis:
 
     @property
     def step(self) -> float:
-        """1, 2 or 5 times a power of ten: about a fifth of the range."""
-        rough = (self.high - self.low) / 4.5
+        """1, 2 or 5 times a power of ten: a fifth of the range, or somewhat more."""
+        rough = (self.high - self.low) / 5.5
         unit = 10.0 ** math.floor(math.log10(rough))
         return next(unit * k for k in (1, 2, 5, 10) if unit * k >= rough)
 
     def ticks(self) -> list[float]:
-        """Three to six round numbers within the range."""
+        """Two to six round numbers within the range."""
         step = self.step
         first, last = math.ceil(self.low / step), math.floor(self.high / step)
         return [round(i * step, 12) for i in range(first, last + 1)]
