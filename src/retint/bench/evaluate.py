@@ -5,17 +5,18 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retint import color, hub, metrics
+from retint.bench.contestants import Kind, coloured, guess
+from retint.bench.sets import Truth, pictures
 from retint.chroma import Chroma
 from retint.color import Floats
 from retint.colorizer import Colorizer
 from retint.errors import InputError
-from retint.formats.codecs import FORMATS
 from retint.photo import Photo
 from retint.predict import resize
 
@@ -28,16 +29,17 @@ PSNR_LIMIT = 100.0
 COLOURLESS = 1.0
 """Colourfulness below which a picture has none: that of rounding."""
 
-Kind: TypeAlias = Literal["grey", "mean colour", "shuffled", "model"]
-
-
-@dataclass(frozen=True)
-class Truth:
-    """A colour picture of the set: lab (h, w, 3), and rgb (h, w, 3) encoded, 0..1, upright."""
-
-    photo: Photo
-    lab: Floats
-    rgb: Floats
+__all__ = [
+    "Evaluation",
+    "Kind",
+    "Row",
+    "Truth",
+    "coloured",
+    "evaluate",
+    "guess",
+    "measure",
+    "pictures",
+]
 
 
 @dataclass(frozen=True)
@@ -73,27 +75,6 @@ class Evaluation:
     histogram: NDArray[np.int64]
     mean_ab: tuple[float, float]
     mean_ab_of: str
-
-
-def pictures(folder: Path, limit: int | None = None) -> list[Path]:
-    """Pictures below a folder, by their names' endings, sorted; `limit` of them, evenly spread."""
-    endings = {ending for format in FORMATS.values() for ending in format.suffixes}
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in endings and p.is_file())
-    if not found:
-        raise InputError(f"{folder}: there are no pictures in it")
-    count = min(limit or len(found), len(found))
-    return [found[i * len(found) // count] for i in range(count)]
-
-
-def guess(model: Colorizer, photo: Photo) -> Chroma:
-    """The chroma that a user gets: predicted, then adjusted as the options say."""
-    options = model.options
-    return model.predict(photo).adjusted(options.saturation, options.mute_uncertain)
-
-
-def coloured(L: Floats, chroma: Chroma) -> Floats:
-    """The colouring as it would be seen: encoded sRGB (h, w, 3), 0..1, for upright L (h, w)."""
-    return _rgb(L, chroma.grow(L, 0, len(L)))
 
 
 def measure(rgb: Floats, lab: Floats, truth: Truth) -> dict[str, float]:
@@ -227,9 +208,7 @@ def _survey(
 
 
 def _truth(path: Path) -> Truth:
-    photo = Photo.open(path)
-    lab = photo.thumbnail_lab(max(photo.width, photo.height))
-    return Truth(photo, lab, color.lab_to_srgb(lab))
+    return Truth(Photo.open(path), path.name)
 
 
 def _rgb(L: Floats, ab: Floats) -> Floats:
