@@ -107,7 +107,7 @@ def command(
     if device == "cuda" and count > 1:
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     if device == "cpu":
-        _keep_memory()
+        keep_memory()
         torch.set_num_threads(threads or max(1, available_threads() // count))
     start = _model(model) if model else None
     chosen = None if resume else _recipe(recipe, start, freeze, changes)
@@ -164,7 +164,7 @@ def _shared(folder: str, option: str | None = None) -> Path:
     return Path(root or "") / folder
 
 
-def _keep_memory() -> None:
+def keep_memory() -> None:
     """Tell glibc to keep freed memory.
 
     Training frees and takes the same gigabytes at every step; giving them back in between costs
