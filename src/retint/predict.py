@@ -74,7 +74,7 @@ class OnnxPredictor:
             self.weights_sha256 = sha256 or hub.sha256(self.path)
         except OSError as error:
             raise ModelError(f"{path}: {error.strerror}") from error
-        self.device, self._session = _session(self.path, device, threads or available_threads())
+        self.device, self._session = open_session(self.path, device, threads or available_threads())
         self.card = card or self._embedded_card()
         self.name = self.card.name
         self.version = self.card.version
@@ -189,8 +189,11 @@ def resize(image: Array, height: int, width: int) -> Array:
     return (rows @ image @ columns.T).astype(np.float32)
 
 
-def _session(path: Path, device: str, threads: int) -> tuple[str, Any]:
-    """Open a session on the device asked for, and say which device it is."""
+def open_session(path: Path, device: str, threads: int) -> tuple[str, Any]:
+    """Open an .onnx of any face on the device asked for: which device it is, and the session.
+
+    Raises ModelError and DeviceError as `OnnxPredictor` does.
+    """
     offered = devices()
     if device != "auto" and device not in offered:
         raise DeviceError(
