@@ -1,18 +1,13 @@
 """`retint data review`: a corpus looked through by eye."""
 
-import contextlib
 import getpass
-import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from retint.cli._serving import serve_until_stopped
 from retint.cli.data._corpus import FOLDER
 from retint.errors import OptionsError
-
-if TYPE_CHECKING:
-    from retint.data.review.server import Server
 
 
 @click.command(name="review")
@@ -63,23 +58,7 @@ def _review(corpus: Path, who: str, port: int, opened: bool) -> None:
         click.echo("Ctrl-C ends the review.")
         if opened:
             click.launch(server.url)
-        _serve(server)
+        serve_until_stopped(server)
         changed = len(review.changes())
     pictures = "1 picture" if changed == 1 else f"{changed} pictures"
     click.echo(f"{pictures} decided; the manifest knows of all of them.")
-
-
-def _serve(server: "Server") -> None:
-    """Answer until Ctrl-C, SIGTERM or the end of the terminal."""
-    arrived: list[int] = []
-
-    def stop(number: int, _: object) -> None:
-        arrived.append(number)
-        if len(arrived) == 1:  # more of them must not disturb the merge
-            raise KeyboardInterrupt
-
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), stop)
-    with contextlib.suppress(KeyboardInterrupt):
-        server.serve_forever()
