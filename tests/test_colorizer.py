@@ -47,7 +47,7 @@ class Fake:
     def __init__(self, a: float = 20, b: float = -10, confidence: float = 1) -> None:
         self.ab, self.confidence = (a, b), confidence
 
-    def __call__(self, L: Any, hints: Any = None) -> predict.Prediction:
+    def __call__(self, L: Any, hints: Any = None, tilt: Any = None) -> predict.Prediction:
         ab = np.concatenate([np.full_like(L, value) for value in self.ab], axis=1)
         return predict.Prediction(ab, np.full_like(L, self.confidence))
 
@@ -162,7 +162,7 @@ def test_pages_are_coloured_each(tmp_path: Path):
     joined.copy(interpretation="b-w").tiffsave(str(tmp_path / "a.tif"), page_height=40)
 
     class ByLight(Fake):
-        def __call__(self, L: Any, hints: Any = None) -> predict.Prediction:
+        def __call__(self, L: Any, hints: Any = None, tilt: Any = None) -> predict.Prediction:
             self.ab = (15, 0) if L.mean() < 50 else (0, 15)
             return super().__call__(L)
 
@@ -191,7 +191,7 @@ def test_a_model_that_gives_no_colours_is_refused(photographs: dict[str, Path], 
     photo = Photo.open(photographs["grey.png"])
 
     class Hostile(Fake):
-        def __call__(self, L: Any, hints: Any = None) -> Any:
+        def __call__(self, L: Any, hints: Any = None, tilt: Any = None) -> Any:
             return answer
 
     model = Hostile()

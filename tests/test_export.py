@@ -105,7 +105,7 @@ def test_a_format_gives_the_colours_of_the_original(
     L = torch.rand(n, 1, h, w, generator=torch.Generator().manual_seed(n + h + w)) * 100
     with torch.no_grad():
         original = (net if kind == "onnx-fp32" else rounded(net)).predict(L)[0].numpy()
-        found = runners[kind](L)[0]
+        found = runners[kind](L, torch.zeros(n, 2))[0]
     assert np.abs(found - original).max() <= export.PARITY
     assert np.abs(original).max() > 1  # there is colour to differ in
 

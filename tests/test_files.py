@@ -379,7 +379,7 @@ def test_an_error_of_our_own_costs_one_file(scans: Path, tmp_path: Path, coloriz
     class Broken:
         name = version = device = weights_sha256 = "broken"
 
-        def __call__(self, L: object, hints: object = None) -> predict.Prediction:
+        def __call__(self, L: object, hints: object = None, tilt: object = None) -> Any:
             raise ZeroDivisionError("one\nby none")
 
     (job,) = walk([scans / "a.jpg"], tmp_path / "out")

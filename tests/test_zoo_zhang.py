@@ -205,7 +205,7 @@ def test_a_hint_colours_its_place_in_a_photograph(
     class Watched:
         name, version, weights_sha256, device = "watched", "1", "", "cpu"
 
-        def __call__(self, L: np.ndarray, hints: np.ndarray | None = None) -> Any:
+        def __call__(self, L: np.ndarray, hints: Any = None, tilt: Any = None) -> Any:
             seen.append(np.zeros(0) if hints is None else hints)
             return OnnxPredictor(written[1])(L, hints)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # the rooms a photograph and a predictor come from are not ne
     from retint.predict import Predictor
 
 WORKING_SIZE = 256  # of predictors that carry no card
+DIRECTIONS = 8  # of the ab plane, in which alternatives are looked for
+TILT = 0.03  # per Lab unit: enough to see, little enough to believe (looked at on old photographs)
 
 
 def _option(default: Any, help: str, **about: Any) -> Any:
@@ -162,10 +164,39 @@ class Colorizer:
         where the photograph cannot be decoded, ModelError where the model fails, gives something
         else than colours, or takes no hints.
         """
+        return self._guess(photo, hints, page, None)[0]
+
+    def alternatives(
+        self, photo: "Photo", n: int, hints: Sequence[Hint] | None = None, page: int = 0
+    ) -> list[Chroma]:
+        """Guess `n` colourings of one page: first what `predict` gives, then others that are as
+        plausible and differ from each other where the model is unsure, the most different first.
+
+        Up to 9. Raises what `predict` does, and ModelError for a model of a single answer.
+        """
+        if not 1 <= n <= 1 + DIRECTIONS:
+            raise OptionsError(f"{n} alternatives: there are 1 to {1 + DIRECTIONS}")
+        angles = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
+        tilts = TILT * np.stack([np.cos(angles), np.sin(angles)], 1, dtype=np.float32)
+        found = self._guess(photo, hints, page, np.concatenate([0 * tilts[:1], tilts]))
+        chosen = _most_different([chroma.ab for chroma in found], n)
+        return [found[k] for k in chosen]
+
+    def _guess(
+        self,
+        photo: "Photo",
+        hints: Sequence[Hint] | None,
+        page: int,
+        tilts: "NDArray[np.float32] | None",
+    ) -> list[Chroma]:
+        """One colouring for each tilt of the model's answer; one where there is none."""
         L = photo.thumbnail(self.options.longest or _working_size(self.model), page)
         height, width = L.shape
-        found = self.model(L[None, None], _drawn(hints, height, width) if hints else None)
-        wanted = (1, 2, height, width), (1, 1, height, width)
+        shown = _drawn(hints, height, width) if hints else None
+        more = {} if tilts is None else {"tilt": tilts}  # most models need not know of it
+        found = self.model(L[None, None], shown, **more)
+        m = 1 if tilts is None else len(tilts)
+        wanted = (m, 2, height, width), (m, 1, height, width)
         if (found.ab.shape, found.confidence.shape) != wanted:
             raise ModelError(
                 f"{self.model.name}: ab {found.ab.shape} and confidence {found.confidence.shape}"
@@ -173,12 +204,26 @@ class Colorizer:
             )
         if not (np.isfinite(found.ab).all() and np.isfinite(found.confidence).all()):
             raise ModelError(f"{self.model.name}: gave colours that are no numbers")
-        return Chroma.fit(found.ab[0].transpose(1, 2, 0), found.confidence[0, 0], L)
+        return [
+            Chroma.fit(ab.transpose(1, 2, 0), confidence[0], L)
+            for ab, confidence in zip(found.ab, found.confidence, strict=True)
+        ]
 
     def colorize(self, photo: "Photo") -> "Tinted":
         """Colour every page; the result's `save` writes it. Raises what `predict` does."""
         chroma = [self.predict(photo, page=page) for page in range(photo.pages)]
         return _tinted(photo, chroma, self.options)
+
+
+def _most_different(colours: "Sequence[NDArray[np.float32]]", n: int) -> list[int]:
+    """Indices of `n` of these: the first, then each time what is furthest from all those chosen."""
+    chosen = [0]
+    nearest = np.full(len(colours), np.inf)
+    while len(chosen) < n:
+        apart = [float(np.abs(ab - colours[chosen[-1]]).mean()) for ab in colours]
+        nearest = np.minimum(nearest, apart)
+        chosen.append(int(nearest.argmax()))
+    return chosen
 
 
 def _drawn(hints: Sequence[Hint], height: int, width: int) -> "NDArray[np.float32]":

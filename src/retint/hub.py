@@ -32,9 +32,10 @@ class Card:
 
     `size` is what the network takes: `{"multiple_of": n}`, `{"fixed": [h, w]}`, or empty for any
     height and width. `working_size` is the longest side, in pixels, at which colour is best
-    guessed. `hints` says whether it also takes colours given in a few places. `sha256` is that of
-    the .onnx and empty in the copy of the card inside it. A model without a `url` is shipped.
-    `extra` holds keys of a newer version, which say nothing here.
+    guessed. `hints` says whether it also takes colours given in a few places; `subjects` are those
+    that it tells apart, in its own order. `sha256` is that of the .onnx and empty in the copy of
+    the card inside it. A model without a `url` is shipped. `extra` holds keys of a newer version,
+    which say nothing here.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Card:
     figures: Mapping[str, Any] = field(default_factory=dict[str, Any])
     not_for: str = ""
     paper: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @classmethod
@@ -68,7 +70,7 @@ class Card:
         for key, value in known.items():
             if not isinstance(value, _KINDS[key]) or isinstance(value, bool) != (key == "hints"):
                 raise ModelError(f"{origin}: the card's {key} is {value!r}")
-        known["paper"] = tuple(map(str, known.get("paper", ())))
+        known |= {key: tuple(map(str, known.get(key, ()))) for key in _LISTS}
         known["extra"] = {key: value for key, value in values.items() if key not in _KINDS}
         card = cls(**known)
         if not _size_is_sound(card.size) or card.working_size < 1:
@@ -81,7 +83,7 @@ class Card:
         """Plain values for TOML or JSON; `from_dict` reads them back."""
         values = asdict(self)
         extra = values.pop("extra")
-        return {**values, "paper": list(self.paper), **extra}
+        return {**values, **{key: list(values[key]) for key in _LISTS}, **extra}
 
     @property
     def multiple_of(self) -> int:
@@ -98,11 +100,12 @@ _REQUIRED = (
     *("name", "version", "family", "license", "weights_license"),
     *("parameters", "size", "working_size"),
 )
+_LISTS = ("paper", "subjects")
 _KINDS: dict[str, type | tuple[type, ...]] = {
     **{item.name: str for item in fields(Card) if item.type is str},
     **dict.fromkeys(("parameters", "working_size"), int),
     **dict.fromkeys(("size", "figures"), Mapping),
-    "paper": (list, tuple),
+    **dict.fromkeys(_LISTS, (list, tuple)),
     "hints": bool,
 }
 

@@ -27,10 +27,14 @@ PREFERRED = ("cuda", "cpu")
 
 @dataclass(frozen=True)
 class Prediction:
-    """Colour of a batch: ab (n, 2, h, w) in Lab units, confidence (n, 1, h, w) in 0..1, float32."""
+    """Colour of a batch: ab (n, 2, h, w) in Lab units, confidence (n, 1, h, w) in 0..1, float32.
+
+    subject: (n, c), the share of each of the subjects on the model's card, where it names some.
+    """
 
     ab: Array
     confidence: Array
+    subject: Array | None = None
 
 
 class Predictor(Protocol):
@@ -41,7 +45,9 @@ class Predictor(Protocol):
     weights_sha256: str
     device: str
 
-    def __call__(self, L: Array, hints: Array | None = None) -> Prediction:
+    def __call__(
+        self, L: Array, hints: Array | None = None, tilt: Array | None = None
+    ) -> Prediction:
         """Give the colour, of L's size."""
         ...
 
@@ -78,16 +84,25 @@ class OnnxPredictor:
         self.card = card or self._embedded_card()
         self.name = self.card.name
         self.version = self.card.version
-        self.hints = _check_face(self._session, self.path)
+        self.takes, self._gives = _face(self._session, self.path)
 
-    def __call__(self, L: Array, hints: Array | None = None) -> Prediction:
+    @property
+    def hints(self) -> bool:
+        """Whether it takes colours given in a few places."""
+        return "hints" in self.takes
+
+    def __call__(
+        self, L: Array, hints: Array | None = None, tilt: Array | None = None
+    ) -> Prediction:
         """Guess the colour of lightness L (n, 1, h, w), 0..100, float32, any h, w >= 1.
 
         What the network's size rule asks for is padded by reflection and cut off again; for a
         network of one fixed size the picture is scaled into it, aspect ratio kept. hints, for a
         model that takes some: (n, 3, h, w), a* and b* in Lab units where the mask, last, is 1, and
-        0 elsewhere; none by default. Raises ModelError where the result is not finite, or hints
-        are given to a model without them.
+        0 elsewhere; none by default. tilt, for a model that takes one: (m, 2), theta, which makes
+        each colour c exp(theta . c) times as likely; one picture may have several, and gets as many
+        answers. Raises ModelError where the result is not finite, or the model does not take what
+        is given.
         """
         if L.ndim != 4 or L.shape[1] != 1 or 0 in L.shape:
             raise ValueError(f"L is (n, 1, h, w), not {L.shape}")
@@ -100,30 +115,41 @@ class OnnxPredictor:
             given["hints"] = shown
         elif hints is not None:
             raise ModelError(f"{self.name} {self.version} takes no hints")
+        if tilt is not None and "tilt" not in self.takes:
+            raise ModelError(f"{self.name} {self.version} gives no alternatives")
         if self.card.fixed is None:
             step = self.card.multiple_of
-            return self._run(given, height + -height % step, width + -width % step)
+            return self._run(given, tilt, height + -height % step, width + -width % step)
         scale = min(self.card.fixed[0] / height, self.card.fixed[1] / width)
         size = max(1, round(height * scale)), max(1, round(width * scale))
         small = {name: resize(x, *size) for name, x in given.items()}
-        if self.hints:  # a place that is hinted in part has the hint's colour, not a paler one
+        if (
+            "hints" in small
+        ):  # a place that is hinted in part has the hint's colour, not a paler one
             mask = small["hints"][:, 2:]
             small["hints"] = np.divide(small["hints"], mask, where=mask > 0, out=0 * small["hints"])
-        found = self._run(small, *self.card.fixed)
+        found = self._run(small, tilt, *self.card.fixed)
         return Prediction(
-            resize(found.ab, height, width), resize(found.confidence, height, width).clip(0, 1)
+            resize(found.ab, height, width),
+            resize(found.confidence, height, width).clip(0, 1),
+            found.subject,
         )
 
-    def _run(self, given: dict[str, Array], height: int, width: int) -> Prediction:
+    def _run(
+        self, given: dict[str, Array], tilt: Array | None, height: int, width: int
+    ) -> Prediction:
         """Pad to the given size below and to the right, run, cut."""
         n, _, h, w = given["L"].shape
         edge = (0, 0), (0, 0), (0, height - h), (0, width - w)
         # Reflection looks more like a photograph than an edge drawn out, to a network that also
         # takes in the picture as a whole.
         padded = {name: np.pad(x, edge, mode="reflect") for name, x in given.items()}
+        if "tilt" in self.takes:
+            padded["tilt"] = np.zeros((n, 2), np.float32) if tilt is None else tilt
+            n = max(n, len(padded["tilt"]))
         try:
-            ab, confidence = self._session.run(
-                ["ab", "confidence"],
+            ab, confidence, *subject = self._session.run(
+                self._gives,
                 {name: np.ascontiguousarray(x, np.float32) for name, x in padded.items()},
             )
         except Exception as error:  # onnxruntime's errors have no common class
@@ -136,7 +162,7 @@ class OnnxPredictor:
         ab, confidence = ab[..., :h, :w], confidence[..., :h, :w]
         if not (np.isfinite(ab).all() and np.isfinite(confidence).all()):
             raise ModelError(f"{self.name} {self.version} gave colours that are no numbers")
-        return Prediction(ab, confidence.clip(0, 1))
+        return Prediction(ab, confidence.clip(0, 1), *subject)
 
     def _embedded_card(self) -> Card:
         text = self._session.get_modelmeta().custom_metadata_map.get("retint.card")
@@ -235,22 +261,20 @@ def _provider(device: str) -> str:
     return next(p for p in _ort.get_available_providers() if _device(p) == device)
 
 
-def _check_face(session: Any, path: Path) -> bool:
-    """Every retint network takes L, and maybe hints, and gives ab and confidence, all float32.
-
-    Whether this one takes hints.
-    """
+def _face(session: Any, path: Path) -> tuple[frozenset[str], list[str]]:
+    """What a network takes and gives, all float32: every retint network takes L, and maybe hints
+    and a tilt, and gives ab and confidence, and maybe a subject."""
     takes = {item.name: item.type for item in session.get_inputs()}
     gives = {item.name: item.type for item in session.get_outputs()}
-    wanted = "tensor(float)"
-    plain, hinted = {"L": wanted}, {"L": wanted, "hints": wanted}
-    sound = gives.items() >= {"ab": wanted, "confidence": wanted}.items()
-    if takes not in (plain, hinted) or not sound:
+    known = {"L"} <= takes.keys() <= {"L", "hints", "tilt"} and {"ab", "confidence"} <= gives.keys()
+    told = [name for name in ("ab", "confidence", "subject") if name in gives]
+    kinds = {*takes.values(), *(gives[name] for name in told)}
+    if not known or kinds != {"tensor(float)"}:
         raise ModelError(
             f"{path}: no retint model: it takes {takes} and gives {gives},"
             " not float L and float ab, confidence"
         )
-    return takes == hinted
+    return frozenset(takes), told
 
 
 def _line(error: Exception) -> str:

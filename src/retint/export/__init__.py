@@ -16,9 +16,10 @@ from torch import nn
 from retint.errors import InputError, ModelError, OptionsError
 from retint.export import quantize
 from retint.export.formats import FORMATS, round_weights, save_onnx
+from retint.export.graph import Exported
 from retint.export.joined import mixed, routed
 from retint.export.network import Network, read, state_of
-from retint.export.parity import PARITY, difference, takes_hints
+from retint.export.parity import PARITY, difference
 from retint.export.quantize import Coarseness
 from retint.hub import Card, sha256
 from retint.models import build
@@ -93,7 +94,7 @@ def write(
     calibration: Path | None = None,
 ) -> list[Written]:
     """Write `net`, any module with `predict(L) -> (ab, confidence)` and `size`, the card's rule, in
-    each of these formats.
+    each of these formats; one that takes or gives more says so as `layers.faces.Face` does.
 
     network: its family, Config and card (name, version, working_size, and what else is known).
     Files are `folder`/NAME and the format's ending; an .onnx gets a .toml beside it. ModelError,
@@ -124,7 +125,7 @@ def _written(
         "family": network.family,
         "parameters": sum(p.numel() for p in net.parameters()),
         "size": {} if rule.get("multiple_of") == 1 else rule,
-        "hints": takes_hints(net),
+        "hints": "hints" in Exported(net).inputs,
     }
     if form.half:
         round_weights(net)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from retint.export import graph
 from retint.export.graph import Exported
 from retint.export.network import state_of
-from retint.export.parity import Runner, allowed, hints, takes_hints
+from retint.export.parity import Runner, allowed, given
 from retint.models import build
 
 LEAST = 3
@@ -56,9 +56,8 @@ def _large(net: nn.Module) -> dict[str, nn.Parameter]:
 
 def example(net: nn.Module, rule: Mapping[str, Any]) -> tuple[Tensor, ...]:
     """What to trace a network with: pictures of sizes that no layer could take for something
-    else, and hints where it takes some."""
-    L = torch.rand(2, 1, *allowed(150, 220, rule)) * 100
-    return (L, hints(L)) if takes_hints(net) else (L,)
+    else, and what else it takes."""
+    return given(net, torch.rand(2, 1, *allowed(150, 220, rule)) * 100)
 
 
 def onnx_single(net: nn.Module, rule: Mapping[str, Any]) -> onnx.ModelProto:
@@ -91,8 +90,8 @@ def read_onnx(path: Path) -> Runner:
     """The network in an .onnx, on the CPU."""
     session: Any = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [item.name for item in session.get_inputs()]
-    return lambda *given: session.run(
-        ["ab", "confidence"], {name: x.numpy() for name, x in zip(names, given, strict=True)}
+    return lambda *shown: session.run(
+        None, {name: x.numpy() for name, x in zip(names, shown, strict=True)}
     )
 
 
@@ -109,7 +108,7 @@ def _read_torchscript(path: Path) -> Runner:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         module: Any = torch.jit.load(str(path))
-    return lambda *given: _arrays(module(*given))
+    return lambda *shown: _arrays(module(*shown))
 
 
 def _write_torch_export(
@@ -118,18 +117,19 @@ def _write_torch_export(
     n, h, w = (torch.export.Dim(name, min=1 if name == "n" else LEAST) for name in "nhw")
     multiple = rule.get("multiple_of", 1)
     sizes = {0: n} if "fixed" in rule else {0: n, 2: multiple * h, 3: multiple * w}
+    exported = Exported(net).eval()
+    shapes = tuple({0: n} if name == "tilt" else sizes for name in exported.inputs)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        given = example(net, rule)
         program = torch.export.export(
-            Exported(net).eval(), given, dynamic_shapes=(sizes,) * len(given)
+            exported, example(net, rule), dynamic_shapes={"given": shapes}
         )
         torch.export.save(program, path, extra_files=dict(texts))
 
 
 def _read_torch_export(path: Path) -> Runner:
     module: Any = torch.export.load(path).module()
-    return lambda *given: _arrays(module(*given))
+    return lambda *shown: _arrays(module(*shown))
 
 
 def _write_safetensors(
@@ -144,12 +144,11 @@ def _read_safetensors(path: Path) -> Runner:
     family, config, state = state_of(path)
     net: Any = build(family, config).eval()
     net.load_state_dict(state)
-    return lambda *given: _arrays(net.predict(*given))
+    return lambda *shown: _arrays(Exported(net)(*shown))
 
 
-def _arrays(found: tuple[Tensor, Tensor]) -> tuple[np.ndarray, np.ndarray]:
-    ab, confidence = found
-    return ab.detach().numpy(), confidence.detach().numpy()
+def _arrays(found: tuple[Tensor, ...]) -> tuple[np.ndarray, ...]:
+    return tuple(x.detach().numpy() for x in found)
 
 
 FORMATS = {

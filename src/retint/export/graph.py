@@ -13,22 +13,29 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
 OPSET = 17
-INPUTS = ("L", "hints")
-"""Names of what a network is given, in this order; `hints` only where it takes some."""
 SINGLE = ".single"  # after the name of a weight: the same in single precision
 
 
 class Exported(nn.Module):
-    """The face that every exported network has: L* (and hints) in, ab and confidence out, all of
-    one size."""
+    """The face that every exported network has; see `layers.faces.Face`."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, L: Tensor, hints: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        given = (L,) if hints is None else (L, hints)
-        return self.net.predict(*given)  # type: ignore[operator]
+    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+        names = self.inputs
+        return self.net.predict(**dict(zip(names, given, strict=True)))  # type: ignore[operator]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of what the network is given; of a module that does not say, L* alone."""
+        return getattr(self.net, "inputs", ("L",))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what it gives."""
+        return getattr(self.net, "outputs", ("ab", "confidence"))
 
 
 def trace(exported: Exported, example: tuple[Tensor, ...], *, fixed: bool = False) -> ModelProto:
@@ -68,8 +75,12 @@ def halve(model: ModelProto, names: set[str]) -> None:
 
 
 def _exported(exported: Exported, example: tuple[Tensor, ...], fixed: bool) -> ModelProto:
-    inputs = INPUTS[: len(example)]
+    inputs, outputs = exported.inputs, exported.outputs
     every = {0: "n"} if fixed else {0: "n", 2: "h", 3: "w"}
+    # one picture may have several tilts, and then as many colourings
+    axes = {"subject": {0: "n"}, "tilt": {0: "m"}}
+    if "tilt" in inputs:
+        axes |= {name: {**every, 0: "m"} for name in ("ab", "confidence")}
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")  # the exporter speaks of its own future
         path = Path(folder, "network.onnx")
@@ -78,8 +89,8 @@ def _exported(exported: Exported, example: tuple[Tensor, ...], fixed: bool) -> M
             example,
             path,
             input_names=list(inputs),
-            output_names=["ab", "confidence"],
-            dynamic_axes=dict.fromkeys((*inputs, "ab", "confidence"), every),
+            output_names=list(outputs),
+            dynamic_axes={name: axes.get(name, every) for name in (*inputs, *outputs)},
             opset_version=OPSET,
             dynamo=False,  # the newer exporter needs further packages and folds batch norm
             # three that leave the weights as they are: not folded, not computed, not merged

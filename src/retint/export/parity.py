@@ -8,18 +8,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from retint.export.graph import Exported
+
 PARITY = 0.01  # Lab units: the most that an exported network may differ from the original
 SIZES = ((1, 61, 83), (3, 96, 64), (1, 40, 300), (2, 300, 40))  # n, h, w: odd, wide, tall
 
-Runner = Callable[..., tuple[np.ndarray, np.ndarray]]
-"""An exported network at work: L* (n, 1, h, w), and hints where it takes some, to ab (n, 2, h, w)
-and confidence (n, 1, h, w)."""
+Runner = Callable[..., tuple[np.ndarray, ...]]
+"""An exported network at work: from what `given` makes of L* (n, 1, h, w) to ab (n, 2, h, w),
+confidence (n, 1, h, w), and what else it gives."""
 
 
 @torch.no_grad()
 def difference(net: nn.Module, run: Runner, rule: Mapping[str, Any], least: int = 1) -> float:
-    """Largest difference between the module and its export, of ab (Lab units) and of confidence;
-    infinite where shapes differ, or something is no number.
+    """Largest difference between the module and its export, of ab (Lab units), of confidence and of
+    what else it gives; infinite where shapes differ, or something is no number.
 
     rule: the network's, on sizes, as on a card; they are rounded up to it, as the Predictor pads,
     and to at least so many of its multiples.
@@ -31,9 +33,9 @@ def difference(net: nn.Module, run: Runner, rule: Mapping[str, Any], least: int 
         L = nn.functional.interpolate(
             torch.rand(n, 1, 8, 8, generator=random) * 100, size=(h, w), mode="bilinear"
         )
-        given = (L, hints(L)) if takes_hints(net) else (L,)
-        original: tuple[Tensor, Tensor] = net.predict(*given)  # type: ignore[operator]
-        for true, found in zip(original, run(*given), strict=True):
+        shown = given(net, L)
+        original: tuple[Tensor, ...] = Exported(net)(*shown)
+        for true, found in zip(original, run(*shown), strict=True):
             if true.shape != found.shape:
                 return math.inf
             off = np.abs(found - true.numpy())
@@ -41,12 +43,18 @@ def difference(net: nn.Module, run: Runner, rule: Mapping[str, Any], least: int 
     return worst
 
 
-def takes_hints(net: nn.Module) -> bool:
-    """Whether `predict` has a second argument; see `layers.faces.Face`."""
-    return bool(getattr(net, "hints", False))
+def given(net: nn.Module, L: Tensor) -> tuple[Tensor, ...]:
+    """L* (n, 1, h, w), and something for each further input of the network."""
+    makers = {"L": lambda L: L, "hints": _hints, "tilt": _tilt}
+    return tuple(makers[name](L) for name in Exported(net).inputs)
 
 
-def hints(L: Tensor) -> Tensor:
+def _tilt(L: Tensor) -> Tensor:
+    """A tilt for each picture, a little to red and blue."""
+    return L.new_tensor([0.02, -0.03]).expand(len(L), 2).clone()
+
+
+def _hints(L: Tensor) -> Tensor:
     """Hints for L* (n, 1, h, w): orange in the left upper corner."""
     shown = torch.cat((L, L, L), 1) * 0
     h, w = (max(1, side // 8) for side in L.shape[2:])

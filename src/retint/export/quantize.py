@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from retint.data.corpus import Corpus
 from retint.errors import InputError
 from retint.export.formats import onnx_single, read_onnx, save_onnx
-from retint.export.graph import INPUTS
-from retint.export.parity import Runner, allowed, hints, takes_hints
+from retint.export.graph import Exported
+from retint.export.parity import Runner, allowed, given
 from retint.layers.lab import lab, to_linear
 
 LAYERS = ["Conv", "Gemm"]
@@ -51,7 +51,7 @@ def quantized(
 ) -> tuple[onnx.ModelProto, Coarseness]:
     """The network's ONNX graph in eight bits, its ranges taken from these pictures' L*."""
     pictures = [torch.from_numpy(L) for L in lightness]
-    given = [(L, hints(L)) if takes_hints(net) else (L,) for L in pictures]
+    shown = [given(net, L) for L in pictures]
     with tempfile.TemporaryDirectory() as folder:
         single, folded, small = (Path(folder, f"{k}.onnx") for k in ("single", "folded", "small"))
         model = onnx_single(net, rule)
@@ -62,7 +62,7 @@ def quantized(
             quantize_static(
                 folded,
                 small,
-                _Pictures(given),
+                _Pictures(Exported(net).inputs, shown),
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=LAYERS,
                 nodes_to_quantize=_large_layers(model, net),
@@ -72,7 +72,7 @@ def quantized(
             )
         finally:
             logging.disable(logging.NOTSET)
-        return onnx.load(small), _coarseness(read_onnx(single), read_onnx(small), given)
+        return onnx.load(small), _coarseness(read_onnx(single), read_onnx(small), shown)
 
 
 def lightness(folder: Path, rule: Mapping[str, Any], working_size: int) -> list[np.ndarray]:
@@ -103,13 +103,14 @@ def lightness(folder: Path, rule: Mapping[str, Any], working_size: int) -> list[
 class _Pictures(CalibrationDataReader):
     """Pictures one after the other, in the calibration's own manner."""
 
-    def __init__(self, given: Sequence[tuple[Tensor, ...]]) -> None:
-        self.rest: Iterator[tuple[Tensor, ...]] = iter(given)
+    def __init__(self, names: Sequence[str], shown: Sequence[tuple[Tensor, ...]]) -> None:
+        self.names = names
+        self.rest: Iterator[tuple[Tensor, ...]] = iter(shown)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         """The next picture, None after the last."""
-        given = next(self.rest, ())
-        return {name: x.numpy() for name, x in zip(INPUTS, given, strict=False)} or None
+        shown = next(self.rest, ())
+        return {name: x.numpy() for name, x in zip(self.names, shown, strict=False)} or None
 
 
 def _large_layers(model: onnx.ModelProto, net: nn.Module) -> list[str]:
@@ -122,11 +123,11 @@ def _large_layers(model: onnx.ModelProto, net: nn.Module) -> list[str]:
     return [node.name for node in nodes]
 
 
-def _coarseness(exact: Runner, coarse: Runner, given: Sequence[tuple[Tensor, ...]]) -> Coarseness:
+def _coarseness(exact: Runner, coarse: Runner, shown: Sequence[tuple[Tensor, ...]]) -> Coarseness:
     off: list[float] = []
     worst = 0.0
     times: tuple[list[float], list[float]] = ([], [])
-    for inputs in given:
+    for inputs in shown:
         found: list[Any] = []
         for run, seconds in zip((exact, coarse), times, strict=True):
             begun = time.perf_counter()
@@ -136,4 +137,4 @@ def _coarseness(exact: Runner, coarse: Runner, given: Sequence[tuple[Tensor, ...
         off.append(float(apart.mean()))
         worst = max(worst, float(apart.max()))
     before, after = (1e3 * float(np.median(seconds)) for seconds in times)
-    return Coarseness(len(given), float(np.mean(off)), worst, (before, after))
+    return Coarseness(len(shown), float(np.mean(off)), worst, (before, after))

@@ -1,4 +1,5 @@
-"""What every network shows to the outside: L* in, ab and confidence out, all of one size.
+"""What every network shows to the outside: L* in, ab and confidence out, all of one size; and, of
+some, hints and a tilt in, a subject out.
 
 `Regressor` is for networks that answer with ab, `Classifier` for those that answer with a
 distribution over bins of the ab plane (Zhang, Isola, Efros 2016, arXiv:1603.08511).
@@ -44,11 +45,22 @@ class Face(nn.Module):
 
     size: the heights and widths it takes, as in a card: `{"multiple_of": n}`, `{"fixed": [h, w]}`,
     or nothing for any. hints: whether `forward` and `predict` take a second input, (n, 3, h, w):
-    a* and b* in Lab units where the mask, last, is 1; None is no hints.
+    a* and b* in Lab units where the mask, last, is 1; None is no hints. inputs, outputs: what
+    `predict` takes and gives, in this order, by the names they have in an exported file.
     """
 
     size: Mapping[str, Any] = {}
     hints: bool = False
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """`L`, and `hints` where it takes some."""
+        return ("L", "hints") if self.hints else ("L",)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """`ab` and `confidence`."""
+        return ("ab", "confidence")
 
     def forward(self, L: Tensor) -> Answer:
         """L* (n, 1, h, w), 0..100, to an answer."""
@@ -58,7 +70,7 @@ class Face(nn.Module):
         """ab (n, 2, h/s, w/s) in Lab units and confidence (n, 1, h/s, w/s) in 0..1."""
         raise NotImplementedError
 
-    def predict(self, L: Tensor, hints: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def predict(self, L: Tensor, hints: Tensor | None = None) -> tuple[Tensor, ...]:
         """What the exported network does.
 
         L* (n, 1, h, w), and hints where it takes some, to ab (n, 2, h, w) and confidence
@@ -82,7 +94,11 @@ class Regressor(Face):
 
 
 class Classifier(Face):
-    """A network that answers with logits over bins. It ends in `classify`, a convolution."""
+    """A network that answers with logits over bins. It ends in `classify`, a convolution.
+
+    `predict` also takes a tilt (m, 2): theta, for which each colour c becomes exp(theta . c) times
+    as likely. Where the network is sure that changes next to nothing; one L* may have m of them.
+    """
 
     centres: Tensor  # (q, 2), Lab units
     prior: Tensor  # (q,), share of each bin in the corpus
@@ -105,35 +121,76 @@ class Classifier(Face):
         with torch.no_grad():
             self.classify.bias.copy_(prior.clamp_min(1e-6).log())
 
-    def colour(self, answer: Answer) -> tuple[Tensor, Tensor]:
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What every face takes, and `tilt`."""
+        return (*super().inputs, "tilt")
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What every face gives, and `subject` where it names some."""
+        return (*super().outputs, "subject") if self._names_subjects() else super().outputs
+
+    def _names_subjects(self) -> bool:
+        return bool(getattr(self.config, "subjects", 0))
+
+    def colour(self, answer: Answer, tilt: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The annealed mean, and how much of the distribution lies near it."""
         assert answer.logits is not None
         mixed = (self.prior + 1 / len(self.prior)) / 2
         logits = answer.logits.float() + self.config.prior_weight * mixed.log()[:, None, None]
+        if tilt is not None:
+            logits = logits + (tilt @ self.centres.T)[:, :, None, None]
         ab = bins.annealed_mean(logits, self.centres, self.config.temperature)
         confidence = bins.nearness(logits, ab, self.centres)
         return ab * self.config.gain, confidence
 
-    def predict(self, L: Tensor) -> tuple[Tensor, Tensor]:
+    def predict(
+        self, L: Tensor, hints: Tensor | None = None, tilt: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         """As every face does; over the mean of the logarithms of the distributions at several
-        sizes, and of the mirror image."""
-        logits = self._log_shares(L)
+        sizes, and of the mirror image. `subject`, (n, c), is the share of each."""
+        logits, subject = self._log_shares(L, hints)
         for scale in self.config.scales[1:]:
             size = [_nearest_size(n, scale, self.size.get("multiple_of", 1)) for n in L.shape[2:]]
             small = F.interpolate(L, size=size, mode="bilinear")
+            told = None if hints is None else _shrunk(hints, size)
             logits = logits + F.interpolate(
-                self._log_shares(small), size=logits.shape[2:], mode="bilinear"
+                self._log_shares(small, told)[0], size=logits.shape[2:], mode="bilinear"
             )
-        ab, confidence = self.colour(Answer(logits=logits / len(self.config.scales)))
-        return _grown(ab, L), _grown(confidence, L)
+        mean = Answer(logits=logits / len(self.config.scales))
+        found = tuple(_grown(x, L) for x in self.colour(mean, tilt))
+        if not self._names_subjects():
+            return found
+        assert subject is not None
+        return (*found, torch.softmax(subject.float(), 1))
 
-    def _log_shares(self, L: Tensor) -> Tensor:
-        """Log of the distribution; of picture and mirror image, if so configured, their mean."""
+    def _log_shares(self, L: Tensor, hints: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Log of the distribution, and logits of the subjects; of picture and mirror image, if so
+        configured, their mean."""
+        given = (L,) if hints is None else (L, hints)
         if not self.config.mirror:
-            return _log_softmax(self(L))
-        both = _log_softmax(self(torch.cat((L, L.flip(3)))))
-        there, back = both[: L.shape[0]], both[L.shape[0] :]  # not chunk: torch.export would fix n
-        return (there + back.flip(3)) / 2
+            answer: Answer = self(*given)
+            return _log_softmax(answer), answer.subject
+        answer = self(*(torch.cat((x, x.flip(3))) for x in given))
+        there, back = _halves(_log_softmax(answer), L)
+        subject = answer.subject
+        if subject is not None:
+            seen, mirrored = _halves(subject, L)
+            subject = (seen + mirrored) / 2
+        return (there + back.flip(3)) / 2, subject
+
+
+def _halves(x: Tensor, L: Tensor) -> tuple[Tensor, Tensor]:
+    """What belongs to the pictures, and to their mirror images."""
+    return x[: L.shape[0]], x[L.shape[0] :]  # not chunk: torch.export would fix n
+
+
+def _shrunk(hints: Tensor, size: list[int]) -> Tensor:
+    """Hints at a smaller size; a place that is hinted in part has the hint's colour whole."""
+    mask = F.interpolate(hints[:, 2:], size=size, mode="bilinear")
+    ab = F.interpolate(hints[:, :2] * hints[:, 2:], size=size, mode="bilinear")
+    return torch.cat((ab / mask.clamp_min(1e-6), mask), 1)
 
 
 def _log_softmax(answer: Answer) -> Tensor:

@@ -25,11 +25,12 @@ STAGES = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
+STEM = 32  # channels of the first convolution
 TAPS = (0, 2, 5, 12)  # blocks whose outputs are the features at strides 2, 4, 8 and 16
 CHANNELS = (16, 24, 32, 96, 1280)  # of the features at strides 2, 4, 8, 16 and 32
 
 
-def _halving(x: Tensor, convolution: nn.Conv2d) -> Tensor:
+def halving(x: Tensor, convolution: nn.Conv2d) -> Tensor:
     """Convolve 3x3 with a stride of 2, padded as TensorFlow's SAME has it: at the end alone."""
     return convolution(F.pad(x, (0, 1, 0, 1)))
 
@@ -48,7 +49,7 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu6(self.expand(x)) if hasattr(self, "expand") else x
-        y = _halving(y, self.dw) if self.dw.stride == (2, 2) else self.dw(y)
+        y = halving(y, self.dw) if self.dw.stride == (2, 2) else self.dw(y)
         y = self.project(F.relu6(y))
         return x + y if self.residual else y
 
@@ -56,15 +57,16 @@ class InvertedResidual(nn.Module):
 class MobileNetV2(nn.Module):
     """Features of a grey picture at five scales.
 
-    In: L* (n, 1, h, w), 0..100, h and w multiples of 32.
+    In: L* (n, 1, h, w), 0..100, h and w multiples of 32; and what is added to the first
+    convolution's result, (n, 32, h/2, w/2), if anything is.
     Out: five tensors (n, c, h/s, w/s) for s = 2, 4, 8, 16, 32 with c of `CHANNELS`.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(3, 32, 3, 2)
+        self.stem = nn.Conv2d(3, STEM, 3, 2)
         blocks: list[nn.Module] = []
-        channels = 32
+        channels = STEM
         for expansion, out, repeats, stride in STAGES:
             for k in range(repeats):
                 blocks.append(InvertedResidual(channels, out, stride if k == 0 else 1, expansion))
@@ -91,9 +93,10 @@ class MobileNetV2(nn.Module):
         except (OSError, RuntimeError, SafetensorError) as error:
             raise InputError(f"{path}: no MobileNetV2 ({str(error).splitlines()[0]})") from None
 
-    def forward(self, L: Tensor) -> list[Tensor]:
+    def forward(self, L: Tensor, told: Tensor | None = None) -> list[Tensor]:
         x = (L / 50 - 1).expand(-1, 3, -1, -1)  # grey as R = G = B in -1..1
-        x = F.relu6(_halving(x, self.stem))
+        x = halving(x, self.stem)
+        x = F.relu6(x if told is None else x + told)
         features: list[Tensor] = []
         for k, block in enumerate(self.blocks):
             x = block(x)

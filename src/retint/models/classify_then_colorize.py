@@ -103,7 +103,7 @@ class Net(Regressor):
     def _coloured(self, L: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Mean of all colorizers' ab and confidence with these weights."""
         parts: list[Any] = [self.general, *self.experts]
-        found = zip(*(part.predict(L) for part in parts), strict=True)
+        found = zip(*(part.predict(L)[:2] for part in parts), strict=True)
         each = weights[:, :, None, None, None]
         ab, confidence = (torch.stack(kind, 1) for kind in found)
         return (ab * each).sum(1), (confidence * each).sum(1)

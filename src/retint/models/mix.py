@@ -66,9 +66,9 @@ class Net(Regressor):
 
     def _combined(self, L: Tensor) -> tuple[Tensor, Tensor]:
         first, *others = self.parts
-        found: list[tuple[Tensor, Tensor]] = [first.predict(L)]  # type: ignore[operator]
+        found: list[tuple[Tensor, Tensor]] = [first.predict(L)[:2]]  # type: ignore[operator]
         if self.config.how == "mean":
-            found += [part.predict(L) for part in others]  # type: ignore[operator]
+            found += [part.predict(L)[:2] for part in others]  # type: ignore[operator]
             ab, confidence = (torch.stack(kind).mean(0) for kind in zip(*found, strict=True))
             return ab, confidence
         ab, confidence = found[0]
@@ -76,9 +76,9 @@ class Net(Regressor):
             if part.hints:
                 sure = (confidence >= self.config.sure).float()
                 hints = torch.cat((ab * sure, sure), 1)
-                ab, confidence = part.predict(L, hints)  # type: ignore[operator]
+                ab, confidence = part.predict(L, hints)[:2]  # type: ignore[operator]
             else:
-                ab, confidence = part.predict(L + 100 * told(ab / 128))  # type: ignore[operator]
+                ab, confidence = part.predict(L + 100 * told(ab / 128))[:2]  # type: ignore[operator]
         return ab, confidence
 
 
