@@ -53,21 +53,22 @@ def calibration_error(confidence: ArrayLike, error: ArrayLike) -> float:
 def sparsification_error(confidence: ArrayLike, error: ArrayLike) -> float:
     """How badly confidence sorts the pixels by error: 0 perfectly, 1 no better than chance.
 
+    confidence: 0..1, told apart in steps of 1/65535; error: of ab, Lab units, of the same shape.
     The least confident pixels are taken away step by step; the area between the mean error of
     those that remain and that of the best possible order (AUSE, Ilg et al. 2018), over the same
-    area of a random order. Above 1, up to 2, the surer pixels are the worse ones. Pixels of one
-    confidence go together. nan where every pixel has the same error: there is no order.
+    area of a random order. Above 1 the surer pixels are the worse ones. Pixels of one confidence
+    count as in random order. nan where every pixel has the same error: there is no order.
     """
-    confidence, error = pair(confidence, error)
-    confidence, error = confidence.ravel(), error.ravel().astype(np.float64)
-    mean = error.mean()
-    perfect = _remaining(np.sort(error)).mean()
-    order = np.argsort(confidence)[::-1]
-    _, first, number = np.unique(-confidence[order], return_index=True, return_counts=True)
-    tied = np.repeat(np.add.reduceat(error[order], first) / number, number)
-    if mean - perfect <= 1e-12 * mean:
+    confidence, error = _flat_pair(confidence, error)
+    error = error.astype(np.float64)
+    best = np.sort(error)
+    chance, perfect = float(error.mean()), float(_running_mean(best).mean())
+    if best[-1] == best[0]:
         return float("nan")
-    return float((_remaining(tied).mean() - perfect) / (mean - perfect))
+    level = np.rint((1 - confidence) * 65535).astype(np.intp)
+    number, total = np.bincount(level), np.bincount(level, error)
+    expected = np.repeat(total / np.maximum(number, 1), number)
+    return (float(_running_mean(expected).mean()) - perfect) / (chance - perfect)
 
 
 class ConfidenceCalibration(Sum):
@@ -75,9 +76,7 @@ class ConfidenceCalibration(Sum):
 
     def update(self, confidence: ArrayLike, error: ArrayLike) -> Self:
         """Measure one more picture: confidence 0..1, and ab error in Lab units."""
-        confidence, error = (v.ravel() for v in pair(confidence, error))
-        if confidence.min() < 0 or confidence.max() > 1:
-            raise ValueError("confidence must lie in 0..1")
+        confidence, error = _flat_pair(confidence, error)
         index = np.minimum((confidence * BINS).astype(np.intp), BINS - 1)
         parts = (None, confidence, nearness(error), error)
         return self.add(np.array([np.bincount(index, part, minlength=BINS) for part in parts]))
@@ -101,6 +100,13 @@ class SparsificationError(PictureMean):
     measure = staticmethod(sparsification_error)
 
 
-def _remaining(best_first: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean error of the first 1, 2, ... pixels."""
-    return np.cumsum(best_first) / np.arange(1, len(best_first) + 1)
+def _flat_pair(confidence: ArrayLike, error: ArrayLike) -> tuple[Floats, Floats]:
+    confidence, error = (v.ravel() for v in pair(confidence, error))
+    if confidence.min() < 0 or confidence.max() > 1:
+        raise ValueError("confidence must lie in 0..1")
+    return confidence, error
+
+
+def _running_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of the first 1, 2, ... values."""
+    return np.cumsum(values) / np.arange(1, len(values) + 1)

@@ -50,7 +50,11 @@ def non_identical(codes: ArrayLike, truth: ArrayLike) -> float:
 
     codes and truth: (..., 3), 8-bit codes as files hold them.
     """
-    codes, truth = pair(codes, truth)
+    codes, truth = np.asarray(codes), np.asarray(truth)
+    if codes.shape != truth.shape or codes.size == 0:
+        raise ValueError(
+            f"pictures to compare have one shape and pixels: {codes.shape}, {truth.shape}"
+        )
     different = codes != truth
     return float((different[..., 0] | different[..., 1] | different[..., 2]).mean())
 

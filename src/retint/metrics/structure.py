@@ -1,7 +1,7 @@
 """Structural similarity."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from retint.color import Floats
 from retint.metrics.accumulate import PictureMean
@@ -14,6 +14,10 @@ DEVIATION = 1.5
 """Of the Gaussian that weighs the window, in pixels."""
 
 C1, C2 = 0.01**2, 0.03**2
+
+# half of the Gaussian, from the middle on; the whole sums to 1
+_BELL = np.exp(-np.square(np.arange(RADIUS + 1) / DEVIATION) / 2)
+_TAPS = _BELL / (2 * _BELL.sum() - _BELL[0])
 
 
 def ssim(rgb: ArrayLike, truth: ArrayLike) -> float:
@@ -49,15 +53,16 @@ def _similarity(x: Floats, y: Floats) -> float:
 
 def _smooth(image: Floats) -> Floats:
     """Gaussian means over the windows inside: (h, w) to (h - 10, w - 10)."""
-    offsets = np.arange(-RADIUS, RADIUS + 1)
-    taps: NDArray[np.float64] = np.exp(-np.square(offsets / DEVIATION) / 2)
-    taps = (taps / taps.sum()).astype(image.dtype)
+    taps = _TAPS.astype(image.dtype)
     for _ in range(2):  # down the columns, then, turned, along the rows
         inside = len(image) - 2 * RADIUS
-        smooth = taps[RADIUS] * image[RADIUS : RADIUS + inside]
-        for step in range(RADIUS):
-            opposite = 2 * RADIUS - step
-            smooth += taps[step] * (image[step : step + inside] + image[opposite:][:inside])
+        smooth = taps[0] * image[RADIUS : RADIUS + inside]
+        both = np.empty_like(smooth)
+        for distance in range(1, RADIUS + 1):
+            above, below = image[RADIUS - distance :], image[RADIUS + distance :]
+            np.add(above[:inside], below[:inside], out=both)
+            both *= taps[distance]
+            smooth += both
         image = np.ascontiguousarray(smooth.T)
     return image
 
