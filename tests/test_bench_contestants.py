@@ -8,18 +8,13 @@ import pytest
 import pyvips
 
 from conftest import scene
+from painters import write
 from retint import color, metrics
 from retint.bench.contestants import Folder, Grey, MeanColour, Model, Shuffled, Source
 from retint.bench.sets import PictureSet
 from retint.colorizer import Colorizer, Options
 from retint.errors import InputError
 from retint.predict import load
-
-
-def write(path: Path, rgb: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    codes = np.rint(rgb * 255).astype(np.uint8)
-    pyvips.Image.new_from_array(codes).copy(interpretation="srgb").write_to_file(str(path))
 
 
 @pytest.fixture
@@ -136,23 +131,23 @@ class Painter:
 def test_shuffled_colours_come_from_the_picture_before(pictures: PictureSet):
     files = list(pictures.files)
     source: Source = Painter(files)
-    shuffled = Shuffled(source, files, pictures.open)
+    shuffled = Shuffled(source, files, pictures)
     assert shuffled.name == "painter, shuffled"
     for place, file in enumerate(files):
         a = np.median(shuffled.colour(pictures.open(file)).lab[..., 1])
         assert a == pytest.approx(5 * ((place - 1) % 4), abs=1)
     assert shuffled.fingerprint(files[1]) != shuffled.fingerprint(files[2])
 
-    lacking = Shuffled(Painter(files, without=files[1]), files, pictures.open)
+    lacking = Shuffled(Painter(files, without=files[1]), files, pictures)
     assert lacking.giver == {files[0]: files[3], files[2]: files[0], files[3]: files[2]}
     with pytest.raises(InputError, match="no other colouring"):
         lacking.colour(pictures.open(files[1]))
-    assert Shuffled(source, files[:1], pictures.open).giver == {}
+    assert Shuffled(source, files[:1], pictures).giver == {}
 
 
 def test_contestants_go_to_other_processes(pictures: PictureSet):
     model = Model("default", Colorizer(load("default", device="cpu")))
-    contestant = Shuffled(model, list(pictures.files), pictures.open)
+    contestant = Shuffled(model, list(pictures.files), pictures)
     truth = pictures.open("a/1.png")
     again = pickle.loads(pickle.dumps(contestant))
     assert np.array_equal(again.colour(truth).rgb, contestant.colour(truth).rgb)

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 
 from retint import color, hub
-from retint.bench.sets import Truth, pictures
+from retint.bench.sets import PictureSet, Truth, pictures
 from retint.chroma import Chroma
 from retint.color import Floats
 from retint.colorizer import Colorizer
@@ -190,7 +190,7 @@ class Folder:
 
     def colour(self, truth: Truth) -> Colouring:
         """Read what is there; InputError where that is not one readable picture of this size."""
-        path = self._path(truth.file)
+        path = self.path(truth.file)
         delivered = Truth(Photo.open(path), truth.file)
         if delivered.size != truth.size:
             (height, width), (true_height, true_width) = delivered.size, truth.size
@@ -210,9 +210,10 @@ class Folder:
 
     def fingerprint(self, file: str) -> str:
         """Hash of the colouring's file."""
-        return f"folder {hub.sha256(self._path(file))}" if self.has(file) else "folder without"
+        return f"folder {hub.sha256(self.path(file))}" if self.has(file) else "folder without"
 
-    def _path(self, file: str) -> Path:
+    def path(self, file: str) -> Path:
+        """Where its colouring of a picture is; InputError where there is none, or several."""
         match self.found[file]:
             case []:
                 raise InputError(f"{self.folder}: has no colouring of {file}")
@@ -228,16 +229,16 @@ class Shuffled:
     """A contestant's own colours of another picture, stretched to this one.
 
     order: the set's pictures in the order in which each hands its colours on to the next one, the
-    last to the first. open: a picture of the set by its path.
+    last to the first.
     """
 
     kind: Kind = "shuffled"
 
-    def __init__(self, source: Source, order: Sequence[str], open: Callable[[str], Truth]) -> None:
+    def __init__(self, source: Source, order: Sequence[str], pictures: PictureSet) -> None:
         self.name = f"{source.name}, shuffled"
         self.model = source.model
         self.source = source
-        self.open = open
+        self.pictures = pictures
         givers = [file for file in order if source.has(file)]
         before = dict(zip(givers, [givers[-1], *givers[:-1]], strict=True)) if givers else {}
         self.giver = {file: before[file] for file in givers if before[file] != file}
@@ -247,13 +248,15 @@ class Shuffled:
         if truth.file not in self.giver:
             raise InputError(f"{self.model}: has no other colouring to give to {truth.file}")
         L = truth.lab[..., 0]
-        ab = np.moveaxis(self.source.ab(self.open(self.giver[truth.file])), -1, 0)
+        ab = np.moveaxis(self.source.ab(self.pictures.open(self.giver[truth.file])), -1, 0)
         return Colouring.of(L, np.moveaxis(resize(ab.astype(np.float32), *L.shape), 0, -1))
 
     def fingerprint(self, file: str) -> str:
         """The other picture, and what its colours depend on."""
         giver = self.giver.get(file)
-        return f"shuffled {giver} {self.source.fingerprint(giver)}" if giver else "shuffled without"
+        if giver is None:
+            return "shuffled without"
+        return f"shuffled {self.pictures.sha256(giver)} {self.source.fingerprint(giver)}"
 
 
 def guess(model: Colorizer, photo: Photo) -> Chroma:

@@ -1,222 +1,320 @@
-"""Models on a set of colour pictures: each is shown the lightness and judged by the true colour."""
+"""Contestants on a set of colour pictures: each is shown the lightness and judged by the colour."""
 
-import hashlib
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retint import color, hub, metrics
-from retint.bench.contestants import Kind, coloured, guess
-from retint.bench.sets import Truth, pictures
-from retint.chroma import Chroma
-from retint.color import Floats
+from retint import metrics
+from retint.bench import measures
+from retint.bench.contestants import (
+    Colouring,
+    Contestant,
+    Folder,
+    Grey,
+    Kind,
+    MeanColour,
+    Model,
+    Shuffled,
+)
+from retint.bench.contestants import coloured as coloured
+from retint.bench.contestants import guess as guess
+from retint.bench.measures import Counts, Judge, Record
+from retint.bench.records import Records, key_of
+from retint.bench.sets import PictureSet, Truth
+from retint.bench.survey import Column, Survey, survey
+from retint.bench.work import Progress, work_off
 from retint.colorizer import Colorizer
-from retint.errors import InputError
-from retint.photo import Photo
-from retint.predict import resize
+from retint.errors import InputError, ModelError, OptionsError
+from retint.metrics.confidence import BINS
 
 SEED = 0
 """Of the order in which pictures hand their colours on for the shuffled rows."""
 
-PSNR_LIMIT = 100.0
-"""What a picture without any error counts, in dB, so that a set has a mean."""
-
-COLOURLESS = 1.0
-"""Colourfulness below which a picture has none: that of rounding."""
-
-__all__ = [
-    "Evaluation",
-    "Kind",
-    "Row",
-    "Truth",
-    "coloured",
-    "evaluate",
-    "guess",
-    "measure",
-    "pictures",
-]
-
 
 @dataclass(frozen=True)
 class Row:
-    """One way of colouring, judged on every picture of the set.
+    """One contestant, judged on every picture of the set.
 
-    `figures`: by metric, one value per picture, in the set's order. `by_bin`: of the whole set, see
-    `metrics.auc_by_bin`. `model`: the name of the model that a row belongs to, or "".
+    `figures`: by metric. `area`: what each picture adds to the rebalanced AuC, the survey's
+    `weight` being what it would add without error. `by_bin`: of the set, see `metrics.auc_by_bin`.
+    `colours`: ab histogram of all its colourings. `calibration`: of a model that says how sure it
+    is. `left_out`: pictures without a usable colouring, and why. `judged`: what each extra judge
+    says of the set, by its name. `extra`: files of a folder that belong to no picture.
     """
 
     kind: Kind
+    name: str
     model: str
-    figures: dict[str, NDArray[np.float64]]
+    figures: dict[str, Column]
+    area: Column
     by_bin: NDArray[np.float64]
-
-    @property
-    def name(self) -> str:
-        """What to call the row in a table."""
-        if self.kind == "model":
-            return self.model
-        return f"{self.model}, shuffled" if self.kind == "shuffled" else self.kind
+    colours: Counts
+    calibration: metrics.ConfidenceCalibration | None
+    left_out: dict[str, str]
+    judged: dict[str, dict[str, Any]]
+    extra: list[str]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` found. `histogram`: of the true colours, the prior of the rebalanced AuC."""
+    """What `evaluate` found.
 
+    `contestants`: in the order of the rows. `failed`: models that could not go on, and why; they
+    have no row. `notes`: of the extra judges.
+    """
+
+    pictures: PictureSet
+    survey: Survey
     rows: list[Row]
-    files: list[str]
-    left_out: dict[str, str]
-    sha256: str
-    true_colourfulness: NDArray[np.float64]
-    histogram: NDArray[np.int64]
+    contestants: list[Contestant]
+    failed: dict[str, str]
     mean_ab: tuple[float, float]
     mean_ab_of: str
-
-
-def measure(rgb: Floats, lab: Floats, truth: Truth) -> dict[str, float]:
-    """Figures of one colouring, given as rgb and as lab; the keys are the names in every report."""
-    bias_a, bias_b = metrics.colour_bias(lab[..., 1:], truth.lab[..., 1:])
-    return {
-        "delta_e": float(metrics.delta_e2000(lab, truth.lab).mean(dtype=np.float64)),
-        "psnr": min(PSNR_LIMIT, metrics.psnr(rgb, truth.rgb)),
-        "psnr_ab": min(PSNR_LIMIT, metrics.psnr_ab(lab[..., 1:], truth.lab[..., 1:])),
-        "colourfulness": metrics.colourfulness(rgb),
-        "chroma": float(metrics.chroma(lab[..., 1:]).mean(dtype=np.float64)),
-        "bias_a": bias_a,
-        "bias_b": bias_b,
-    }
+    notes: list[str]
 
 
 def evaluate(
-    models: dict[str, Colorizer],
-    folder: Path,
+    models: Mapping[str, Colorizer],
+    pictures: PictureSet,
     *,
-    limit: int | None = None,
+    folders: Mapping[str, Path] | None = None,
+    judges: Sequence[Judge] = (),
     mean_ab: tuple[float, float] | None = None,
     mean_ab_of: str = "",
-    progress: Callable[[Iterable[Path], str], Iterable[Path]] = lambda paths, _: paths,
+    resume: Path | None = None,
+    jobs: int = 1,
+    progress: Progress = lambda what, done, of: None,
 ) -> Evaluation:
-    """Judge models, by the names given, on the pictures below a folder at the pictures' own size.
+    """Judge models and folders of colourings, by the names given, at the pictures' own size.
 
-    Beside each model stands its own chroma shuffled between the pictures, and beside all of them
-    grey and a mean colour everywhere: mean_ab, said to be that `mean_ab_of` something, or the mean
-    of the set itself. progress: wraps the paths of a pass over the set. Pictures that cannot be
-    read are left out and named. Raises InputError where none is left.
+    Beside each stands its own chroma shuffled between the pictures, and beside all of them grey
+    and a mean colour everywhere: mean_ab, said to be that `mean_ab_of` something, or the mean of
+    the set itself. Pictures that cannot be read are left out and named; so is, for one contestant,
+    a picture of which it has no usable colouring, and a model that fails, wholly.
+
+    resume: a folder that keeps what was measured, so that a run that was stopped goes on, and one
+    with a further model measures that one alone. jobs: processes; no figure but the milliseconds
+    depends on it. Raises InputError where the set has no colour picture that can be read or a
+    folder holds none, OptionsError for two contestants of one name, OutputError where `resume`
+    cannot be written to.
     """
-    paths, left_out, about = _survey(pictures(folder, limit), folder, progress)
-    if not paths:
-        raise InputError(f"{folder}: none of its {len(left_out)} pictures can be read")
-    if max(about.colourfulness) < COLOURLESS:
-        raise InputError(f"{folder}: its pictures have no colour to judge by")
-    if mean_ab is None:
-        mean_ab, mean_ab_of = about.mean_ab, "the set itself"
-
-    rows: dict[tuple[Kind, str], _Tally] = {("grey", ""): _Tally(), ("mean colour", ""): _Tally()}
-    rows |= {(kind, name): _Tally() for name in models for kind in ("shuffled", "model")}
-    # Each picture's chroma goes to the next one in a fixed random order, the last's to the first.
-    order = [paths[i] for i in np.random.default_rng(SEED).permutation(len(paths))]
-    before = {name: guess(model, Photo.open(order[-1])) for name, model in models.items()}
-    for path in progress(order, "judging"):
-        truth = _truth(path)
-        L = truth.lab[..., 0]
-        rows["grey", ""].add(path, _rgb(L, np.zeros((*L.shape, 2), L.dtype)), truth)
-        rows["mean colour", ""].add(
-            path, _rgb(L, np.broadcast_to(np.asarray(mean_ab, L.dtype), (*L.shape, 2))), truth
-        )
-        for name, model in models.items():
-            start = time.perf_counter()
-            chroma = guess(model, truth.photo)
-            ms = 1000 * (time.perf_counter() - start)
-            rows["model", name].add(path, coloured(L, chroma), truth, ms=ms)
-            rows["shuffled", name].add(path, _rgb(L, _stretched(before[name], L)), truth)
-            before[name] = chroma
-    if len(paths) == 1:
-        rows = {key: tally for key, tally in rows.items() if key[0] != "shuffled"}
+    folders = folders or {}
+    _check_names([*models, *folders])
+    with Records(resume) as records:
+        about = survey(pictures, records, jobs, progress)
+        pictures = replace(pictures, hashes=about.hashes)
+        if mean_ab is None:
+            mean_ab, mean_ab_of = about.mean_ab, "the set itself"
+        order = [about.files[i] for i in np.random.default_rng(SEED).permutation(len(about.files))]
+        sources: list[Model | Folder] = [Model(name, model) for name, model in models.items()]
+        sources += [
+            Folder(name, path, [*pictures.files, *pictures.others])
+            for name, path in folders.items()
+        ]
+        contestants = _contestants(sources, MeanColour(mean_ab), order, pictures)
+        tallies = [_Tally(about) for _ in contestants]
+        work = _Work(pictures, contestants, [_Figures(), *judges])
+        failed, speechless = _fill(tallies, work, order, records, jobs, progress)
+    heard = {i: judge for i, judge in enumerate(judges, 1) if i not in speechless}
+    kept = [i for i, contestant in enumerate(contestants) if contestant.model not in failed]
     return Evaluation(
-        rows=[tally.row(*key, paths) for key, tally in rows.items()],
-        files=[path.relative_to(folder).as_posix() for path in paths],
-        left_out=left_out,
-        sha256=about.digest,
-        true_colourfulness=np.array(about.colourfulness),
-        histogram=about.histogram,
+        pictures=pictures,
+        survey=about,
+        rows=[tallies[i].row(contestants[i], heard) for i in kept],
+        contestants=[contestants[i] for i in kept],
+        failed=failed,
         mean_ab=mean_ab,
         mean_ab_of=mean_ab_of,
+        notes=[
+            f"Without {judge.name}: {speechless[i]}." if i in speechless else judge.note
+            for i, judge in enumerate(judges, 1)
+        ],
     )
 
 
-@dataclass
-class _Tally:
-    """Figures as they come, by path."""
+def _check_names(names: Sequence[str]) -> None:
+    own = {Grey.name, MeanColour.name}
+    for name in names:
+        if name in own or names.count(name) > 1:
+            raise OptionsError(f"two contestants are named {name}: give one another name")
 
-    found: dict[Path, dict[str, float]] = field(default_factory=dict[Path, dict[str, float]])
-    by_bin: Any = 0.0
 
-    def add(self, path: Path, rgb: Floats, truth: Truth, **more: float) -> None:
-        lab = color.srgb_to_lab(rgb)
-        by_bin = metrics.auc_by_bin(lab[..., 1:], truth.lab[..., 1:])
-        area, number = by_bin.sum(axis=(1, 2))
-        self.found[path] = measure(rgb, lab, truth) | {"auc": 100 * area / number} | more
-        self.by_bin = self.by_bin + by_bin
+def _contestants(
+    sources: Sequence[Model | Folder], mean: MeanColour, order: Sequence[str], pictures: PictureSet
+) -> list[Contestant]:
+    found: list[Contestant] = [Grey(), mean]
+    for source in sources:
+        if len(order) > 1:
+            found.append(Shuffled(source, order, pictures))
+        found.append(source)
+    return found
 
-    def row(self, kind: Kind, model: str, paths: Sequence[Path]) -> Row:
-        names = self.found[paths[0]]
-        figures = {name: np.array([self.found[path][name] for path in paths]) for name in names}
-        return Row(kind, model, figures, self.by_bin)
+
+Task: TypeAlias = tuple[str, list[tuple[int, list[int]]]]
+"""A picture; the contestants to judge by their numbers, and of each the judges to ask, by theirs"""
+
+Answer: TypeAlias = dict[int, Record | str] | InputError | ModelError
+"""What each judge found of a colouring, or why it cannot judge; or why there is no colouring."""
 
 
 @dataclass(frozen=True)
-class _About:
-    """What the set is, before any model."""
+class _Work:
+    """Colours a picture and asks the judges; it goes to other processes."""
 
-    digest: str
-    colourfulness: list[float]
-    histogram: NDArray[np.int64]
-    mean_ab: tuple[float, float]
+    pictures: PictureSet
+    contestants: list[Contestant]
+    judges: list[Judge]
 
+    def __call__(self, task: Task) -> tuple[str, list[tuple[int, Answer]]]:
+        file, wanted = task
+        truth = self.pictures.open(file)
+        return file, [(number, self._judged(number, judges, truth)) for number, judges in wanted]
 
-def _survey(
-    paths: list[Path],
-    folder: Path,
-    progress: Callable[[Iterable[Path], str], Iterable[Path]],
-) -> tuple[list[Path], dict[str, str], _About]:
-    """Read every picture once: which can be judged, why others not, and the set's own figures."""
-    readable: list[Path] = []
-    left_out: dict[str, str] = {}
-    digest = hashlib.sha256()
-    colourfulness: list[float] = []
-    means: list[Any] = []
-    histogram = np.zeros_like(metrics.ab_histogram(np.zeros((1, 2))))
-    for path in progress(paths, "reading"):
-        name = path.relative_to(folder).as_posix()
+    def _judged(self, number: int, judges: list[int], truth: Truth) -> Answer:
         try:
-            truth = _truth(path)
-        except InputError as error:
-            left_out[name] = str(error)
-            continue
-        readable.append(path)
-        digest.update(f"{hub.sha256(path)}  {name}\n".encode())
-        colourfulness.append(metrics.colourfulness(truth.rgb))
-        means.append(truth.lab[..., 1:].mean(axis=(0, 1), dtype=np.float64))
-        histogram += metrics.ab_histogram(truth.lab[..., 1:])
-    a, b = np.mean(means, axis=0) if means else (0.0, 0.0)
-    about = _About(digest.hexdigest(), colourfulness, histogram, (float(a), float(b)))
-    return readable, left_out, about
+            colouring = self.contestants[number].colour(truth)
+        except (InputError, ModelError) as error:
+            return error
+        return {judge: self._asked(judge, truth, colouring) for judge in judges}
+
+    def _asked(self, judge: int, truth: Truth, colouring: Colouring) -> Record | str:
+        try:
+            return self.judges[judge].measure(truth, colouring)
+        except ModelError as error:
+            return str(error)
 
 
-def _truth(path: Path) -> Truth:
-    return Truth(Photo.open(path), path.name)
+class _Figures:
+    """The judge that is always there."""
+
+    name = "figures"
+    key = measures.KEY
+    note = ""
+
+    def measure(self, truth: Truth, colouring: Colouring) -> Record:
+        return measures.measure(truth, colouring)
+
+    def compute(self, found: Sequence[Record]) -> dict[str, Any]:
+        return {}
 
 
-def _rgb(L: Floats, ab: Floats) -> Floats:
-    """Encoded sRGB in 8-bit steps, as files hold it, but 0..1."""
-    lab = np.concatenate([L[..., None], ab], axis=-1, dtype=np.float32)
-    return np.rint(color.lab_to_srgb(lab) * 255) / np.float32(255)
+def _fill(
+    tallies: list["_Tally"],
+    work: _Work,
+    order: Sequence[str],
+    records: Records,
+    jobs: int,
+    progress: Progress,
+) -> tuple[dict[str, str], dict[int, str]]:
+    """Fill the tallies from the records, and by working off what these lack.
+
+    Returns the models that failed, and the judges that did, by their numbers, and why.
+    """
+    failed: dict[str, str] = {}
+    speechless: dict[int, str] = {}
+    todo: list[Task] = []
+    keys: dict[tuple[str, int, int], str] = {}
+    for file in order:
+        wanted: list[tuple[int, list[int]]] = []
+        for number, contestant in enumerate(work.contestants):
+            depends = contestant.fingerprint(file), work.pictures.sha256(file)
+            lacking: list[int] = []
+            for place, judge in enumerate(work.judges):
+                key = key_of(judge.key, *depends)
+                if record := records.find(key):
+                    tallies[number].add(place, file, record)
+                else:
+                    keys[file, number, place] = key
+                    lacking.append(place)
+            if lacking:
+                wanted.append((number, lacking))
+        if wanted:
+            todo.append((file, wanted))
+
+    def waiting() -> Iterator[Task]:
+        for file, wanted in todo:
+            yield file, [w for w in wanted if work.contestants[w[0]].model not in failed]
+
+    before = len(order) - len(todo)
+    progress("judging", before, len(order))
+    for done, (file, answers) in enumerate(work_off(work, waiting(), jobs), before + 1):
+        for number, answer in answers:
+            contestant = work.contestants[number]
+            if isinstance(answer, ModelError):
+                failed.setdefault(contestant.model, str(answer))
+            elif isinstance(answer, InputError):
+                tallies[number].left_out[file] = str(answer)
+            else:
+                for place, record in answer.items():
+                    if isinstance(record, str):
+                        speechless.setdefault(place, record)
+                        continue
+                    key = keys[file, number, place]
+                    records.append(key, record, file=file, contestant=contestant.name)
+                    tallies[number].add(place, file, record)
+        progress("judging", done, len(order))
+    return failed, speechless
 
 
-def _stretched(chroma: Chroma, L: Floats) -> Floats:
-    """Small chroma of another picture at the size of L (h, w): no edges are followed."""
-    return np.moveaxis(resize(np.moveaxis(chroma.ab, -1, 0), *L.shape), 0, -1)
+class _Tally:
+    """What comes in of one contestant, in any order."""
+
+    def __init__(self, about: Survey) -> None:
+        self.about = about
+        self.place = {file: i for i, file in enumerate(about.files)}
+        self.figures: dict[str, Column] = {}
+        self.area = self._column()
+        self.right = measures.no_counts()
+        self.pixels = measures.no_counts()
+        self.colours = measures.no_counts()
+        self.calibration = np.zeros((4, BINS), np.int64)
+        self.left_out: dict[str, str] = {}
+        self.found: dict[int, dict[str, Record]] = {}
+
+    def add(self, judge: int, file: str, record: Record) -> None:
+        """One judge's record of one picture; the first judge's is ours."""
+        i = self.place[file]
+        if judge == 0:
+            self.area[i] = measures.weighed(record["right"], self.about.weights) / measures.PARTS
+            measures.add(self.right, record["right"])
+            measures.add(self.pixels, self.about.pixels[i])
+            measures.add(self.colours, record["colours"])
+            measures.add(self.calibration, record.get("calibration", [[], []]))
+        else:
+            self.found.setdefault(judge, {})[file] = record
+        for name, value in (record["figures"] if judge == 0 else record).items():
+            if isinstance(value, int | float):
+                self.figures.setdefault(name, self._column())[i] = value
+
+    def row(self, contestant: Contestant, judges: Mapping[int, Judge]) -> Row:
+        files = self.about.files
+        judged = {
+            judge.name: judge.compute([found[file] for file in files if file in found])
+            for place, judge in judges.items()
+            if (found := self.found.get(place))
+        }
+        return Row(
+            kind=contestant.kind,
+            name=contestant.name,
+            model=contestant.model,
+            figures=self.figures,
+            area=self.area,
+            by_bin=np.array([self.right / measures.PARTS, self.pixels], np.float64),
+            colours=self.colours,
+            calibration=self._calibration(),
+            left_out={file: self.left_out[file] for file in files if file in self.left_out},
+            judged=judged,
+            extra=contestant.extra if isinstance(contestant, Folder) else [],
+        )
+
+    def _calibration(self) -> metrics.ConfidenceCalibration | None:
+        if not self.calibration.any():
+            return None
+        return metrics.ConfidenceCalibration().add(self.calibration / measures.PARTS)
+
+    def _column(self) -> Column:
+        return np.full(len(self.about.files), np.nan)

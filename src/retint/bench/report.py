@@ -1,7 +1,9 @@
-"""What an evaluation says: figures with their intervals, a verdict against the bar, a table."""
+"""What an evaluation says: figures with their intervals, ranks and ties, a verdict on each."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -9,148 +11,148 @@ import numpy as np
 from retint import metrics
 from retint.bench import statistics
 from retint.bench.evaluate import Evaluation, Row
+from retint.bench.statistics import Interval
+from retint.bench.survey import Column, Survey
+
+SCHEMA = 2
+"""Of the JSON. The first had no per-picture gaps, and plain numbers for some figures."""
 
 VIVID = (0.7, 1.2)
-"""The bar: colourfulness of a model over that of the truth."""
+"""The bar: colourfulness of a contestant over that of the truth."""
+
+COMPETING = ("model", "folder")
+"""Kinds of rows that are judged; the others are what they are judged against."""
 
 NOTES = (
-    "dE: mean CIEDE2000. colourfulness: Hasler & Suesstrunk, signed; its ratio is to the truth's."
-    " bias: mean error of a*, b*. AuC: Zhang et al. 2016, thresholds 0..150; the prior of the"
-    " rebalanced one is the set's own. ms: thumbnail, network and fit."
+    "rank: one more than the number of contestants whose mean dE is lower beyond doubt (paired "
+    "bootstrap over pictures, 95 %). dE: CIEDE2000, mean over pixels, then pictures; shuffled: "
+    "that of the contestant's own colours of another picture. vivid: colourfulness (Hasler & "
+    "Suesstrunk, signed) over the truth's. cast: mean error of a*, b*. AuC: Zhang et al. 2016, "
+    "thresholds 0..150; the prior of the rebalanced one is the set's own. bleeding: share of "
+    "the colour's change across edges of lightness that is not at the edge, 1 for grey. palette: "
+    "distance between the ab histograms of all colourings and all truths, 0..1. dL: mean |dL*|; "
+    "8 bits cost about 0.1. ms: thumbnail, network and fit, median, while judging."
 )
 
 
 def summary(evaluation: Evaluation) -> dict[str, Any]:
     """Everything about the set, its rows and the verdicts, as plain values for JSON."""
+    about = evaluation.survey
+    apart = {
+        frozenset((row.name, other.name)): _difference(row, other)
+        for row, other in combinations(evaluation.rows, 2)
+    }
     return {
+        "schema": SCHEMA,
         "set": {
-            "pictures": len(evaluation.files),
-            "sha256": evaluation.sha256,
-            "left_out": evaluation.left_out,
-            "true_colourfulness": float(evaluation.true_colourfulness.mean()),
+            "name": evaluation.pictures.name,
+            "frozen": evaluation.pictures.frozen,
+            "pictures": len(about.files),
+            "sha256": about.sha256,
+            "left_out": about.left_out,
+            "true_colourfulness": float(about.figures["colourfulness"].mean()),
+            "true": {name: _mean(column) for name, column in about.figures.items()},
             "mean_ab": list(evaluation.mean_ab),
             "mean_ab_of": evaluation.mean_ab_of,
-            "files": evaluation.files,
+            "histogram": about.histogram.tolist(),
+            "files": about.files,
         },
         "rows": [_row(row, evaluation) for row in evaluation.rows],
-        "verdicts": {
-            row.model: _verdict(row, evaluation) for row in evaluation.rows if row.kind == "model"
-        },
+        "ties": [sorted(pair) for pair, less in apart.items() if not (less.below or less.above)],
+        "failed": evaluation.failed,
+        "verdicts": {row.name: _verdict(row, evaluation) for row in _competing(evaluation)},
+        "judges": evaluation.notes,
         "notes": NOTES,
     }
 
 
 def passed(verdict: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether every line of a model's verdict holds."""
+    """Whether every line of a contestant's verdict holds."""
     return all(line["holds"] for line in verdict)
 
 
-def table(summary: Mapping[str, Any]) -> str:
-    """The summary's rows and verdicts as Markdown, which a terminal shows as well as a page."""
-    about = summary["set"]
-    header = ["", "dE", "PSNR", "colourfulness", "ratio", "bias a", "bias b"]
-    header += ["AuC rebal.", "AuC raw", "ms"]
-    lines = [header]
-    for row in summary["rows"]:
-        figures = row["figures"]
-        lines.append(
-            [
-                row["name"],
-                f"{figures['delta_e']['value']:.2f}",
-                f"{figures['psnr']['value']:.2f}",
-                f"{figures['colourfulness']['value']:.1f}",
-                f"{figures['colourfulness_ratio']['value']:.2f}",
-                f"{figures['bias_a']['value']:+.1f}",
-                f"{figures['bias_b']['value']:+.1f}",
-                f"{figures['auc_rebalanced']:.2f}",
-                f"{figures['auc']['value']:.2f}",
-                f"{figures['ms_median']:.0f}" if "ms_median" in figures else "",
-            ]
-        )
-    a, b = about["mean_ab"]
-    said = [
-        f"{about['pictures']} pictures, {len(about['left_out'])} left out, true colourfulness "
-        f"{about['true_colourfulness']:.1f}; mean colour ({a:.1f}, {b:.1f}) of "
-        f"{about['mean_ab_of']}.",
-        *(f"Left out: {reason}." for reason in about["left_out"].values()),
-        summary["notes"],
-    ]
-    verdicts = [
-        f"- {'yes' if line['holds'] else 'NO '}: {name}: {line['says']}"
-        for name, verdict in summary["verdicts"].items()
-        for line in verdict
-    ]
-    return "\n".join([*_aligned(lines), "", *verdicts, "", *said])
-
-
-def film_table(found: Mapping[str, Any]) -> str:
-    """What `film.look` found, as Markdown."""
-    lines = [["", "colourfulness", "left grey", "mean a", "mean b"]]
-    for name, model in found["film"].items():
-        figures = model["figures"]
-        lines.append(
-            [
-                name,
-                f"{figures['colourfulness']:.1f}",
-                f"{figures['left_grey']:.0%}",
-                f"{figures['mean_a']:+.1f}",
-                f"{figures['mean_b']:+.1f}",
-            ]
-        )
-    said = [
-        f"{len(found['files'])} photographs, {len(found['left_out'])} left out. Left grey: share"
-    ]
-    said[0] += " of pixels with a chroma below 5."
-    said += [f"Left out: {reason}." for reason in found["left_out"].values()]
-    return "\n".join([*_aligned(lines), "", *said])
-
-
 def _row(row: Row, evaluation: Evaluation) -> dict[str, Any]:
-    figures: dict[str, Any] = {
-        name: asdict(statistics.mean(values))
-        for name, values in row.figures.items()
-        if name != "ms"
-    }
-    ratio = statistics.ratio_of_means(row.figures["colourfulness"], evaluation.true_colourfulness)
-    figures["colourfulness_ratio"] = asdict(ratio)
-    figures["auc_rebalanced"] = metrics.pooled_auc(
-        row.by_bin, metrics.class_weights(evaluation.histogram)
-    )
-    if "ms" in row.figures:
-        figures["ms_median"] = float(np.median(row.figures["ms"]))
-    per_picture = {name: np.round(values, 4).tolist() for name, values in row.figures.items()}
-    return {
+    found: dict[str, Any] = {
         "name": row.name,
         "kind": row.kind,
         "model": row.model,
-        "figures": figures,
-        "per_picture": per_picture,
+        "pictures": len(evaluation.survey.files) - len(row.left_out),
+        "left_out": row.left_out,
+        "extra": row.extra,
+        "figures": _figures(row, evaluation.survey),
+        "set_figures": _set_figures(row, evaluation.survey) | row.judged,
+        "per_picture": {name: _plain(column) for name, column in row.figures.items()},
     }
+    if row.kind in COMPETING:
+        others = [other for other in _competing(evaluation) if other is not row]
+        found["rank"] = 1 + sum(_difference(other, row).below for other in others)
+        found["no_better_than"] = [
+            other.kind for other in _baselines(row, evaluation) if not _difference(row, other).below
+        ]
+    return found
+
+
+def _figures(row: Row, about: Survey) -> dict[str, Any]:
+    """Means over the pictures that have a value, and the ratios that only a set has."""
+    columns = {name: column for name, column in row.figures.items() if name != "ms"}
+    intervals = {
+        name: statistics.mean(column)
+        for name, column in columns.items()
+        if np.isfinite(column).any()
+    }
+    if "delta_e" in columns:
+        for name in ("colourfulness", "chroma"):
+            intervals[f"{name}_ratio"] = statistics.ratio_of_means(
+                columns[name], about.figures[name]
+            )
+        area = statistics.ratio_of_means(row.area, about.weight)
+        intervals["auc_rebalanced"] = Interval(
+            *(100 * v for v in (area.value, area.low, area.high))
+        )
+    figures: dict[str, Any] = {name: asdict(interval) for name, interval in intervals.items()}
+    if "ms" in row.figures:
+        figures["ms_median"] = float(np.nanmedian(row.figures["ms"]))
+    return figures
+
+
+def _set_figures(row: Row, about: Survey) -> dict[str, Any]:
+    """What the pixels of all pictures give together."""
+    right, number = row.by_bin
+    if not number.any():
+        return {}
+    with np.errstate(invalid="ignore"):
+        by_bin = 100 * right / number
+    found: dict[str, Any] = {
+        "auc_raw": 100 * float(right.sum() / number.sum()),
+        "auc_rebalanced": metrics.pooled_auc(row.by_bin, about.weights),
+        "auc_by_bin": [_plain(line) for line in by_bin],
+        "ab_distance": metrics.ab_distance(row.colours, number),
+        "non_identical_max": float(np.nanmax(row.figures["non_identical"])),
+    }
+    if row.calibration is not None:
+        curve = {name: _plain(v) for name, v in row.calibration.reliability()._asdict().items()}
+        found["calibration"] = curve | {"calibration_error": row.calibration.compute()}
+    return found
 
 
 def _verdict(row: Row, evaluation: Evaluation) -> list[dict[str, Any]]:
     """The bar: dE below each baseline's beyond doubt, and colours as vivid as the truth's."""
     lines: list[dict[str, Any]] = []
-    for other in evaluation.rows:
-        if other.kind == "model" or other.model not in ("", row.model):
-            continue
-        less = statistics.mean(row.figures["delta_e"] - other.figures["delta_e"])
-        if less.high < 0:
-            word = "below"
-        elif less.low > 0:
-            word = "above"
-        else:
-            word = "not to be told from"
+    for other in _baselines(row, evaluation):
+        less = _difference(row, other)
+        word = "below" if less.below else "above" if less.above else "not to be told from"
         lines.append(
             {
                 "against": other.kind,
-                "difference": asdict(less),
-                "holds": less.high < 0,
-                "says": f"dE is {word} that of {other.name} "
-                f"({less.value:+.2f}, 95 % {less.low:+.2f}..{less.high:+.2f})",
+                "difference": _finite(asdict(less)),
+                "holds": less.below,
+                "says": f"dE is {word} that of {other.name} ({_told(less)})",
             }
         )
-    ratio = statistics.ratio_of_means(row.figures["colourfulness"], evaluation.true_colourfulness)
+    if "colourfulness" not in row.figures:
+        return lines
+    true = evaluation.survey.figures["colourfulness"]
+    ratio = statistics.ratio_of_means(row.figures["colourfulness"], true)
     low, high = VIVID
     lines.append(
         {
@@ -164,14 +166,38 @@ def _verdict(row: Row, evaluation: Evaluation) -> list[dict[str, Any]]:
     return lines
 
 
-def _aligned(lines: list[list[str]]) -> list[str]:
-    """A Markdown table whose columns also line up where nothing renders it."""
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+def _competing(evaluation: Evaluation) -> list[Row]:
+    return [row for row in evaluation.rows if row.kind in COMPETING]
 
-    def text(line: list[str]) -> str:
-        cells = [line[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-        return f"| {' | '.join(cells)} |"
 
-    rule = ["-" * widths[0]] + ["-" * (width - 1) + ":" for width in widths[1:]]
-    return [text(lines[0]), text(rule), *map(text, lines[1:])]
+def _baselines(row: Row, evaluation: Evaluation) -> list[Row]:
+    """What a row has to beat: grey, the mean colour, and its own colours shuffled."""
+    others = (other for other in evaluation.rows if other.kind not in COMPETING)
+    return [other for other in others if other.model in ("", row.model)]
+
+
+def _difference(row: Row, other: Row) -> statistics.Difference:
+    """How far the dE of the one lies above that of the other."""
+    nothing = np.full(len(row.area), np.nan)
+    delta_e, others = (one.figures.get("delta_e", nothing) for one in (row, other))
+    return statistics.difference(delta_e, others)
+
+
+def _told(less: statistics.Difference) -> str:
+    if less.pictures == 0:
+        return "no picture in common"
+    few = f"; {less.pictures} pictures are too few" if less.pictures < statistics.FEWEST else ""
+    return f"{less.value:+.2f}, 95 % {less.low:+.2f}..{less.high:+.2f}{few}"
+
+
+def _mean(column: Column) -> float | None:
+    return float(np.nanmean(column)) if np.isfinite(column).any() else None
+
+
+def _plain(column: Column) -> list[float | None]:
+    """For JSON, which knows no nan: six digits are more than was measured."""
+    return [float(f"{v:.6g}") if math.isfinite(v) else None for v in column.tolist()]
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: v if math.isfinite(v) else None for k, v in values.items()}

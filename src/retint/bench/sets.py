@@ -3,7 +3,7 @@
 import hashlib
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TypeVar
@@ -51,20 +51,30 @@ class Truth:
 class PictureSet:
     """The pictures of a set by their posix paths below `root`, in order.
 
-    A path may lead into a ZIP archive: `shard.zip/picture.webp`. `hashes`: the sha256 of each as a
-    manifest has them; empty for a folder without one.
+    `files`: those to judge by; `others`: those of the set that are not. A path may lead into a ZIP
+    archive: `shard.zip/picture.webp`. `hashes`: the sha256 of each where it is known already.
+    `frozen`: whether a manifest named them and every one was as it says.
     """
 
     name: str
     root: Path
     files: Sequence[str]
     hashes: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
+    frozen: bool = False
+    others: Sequence[str] = ()
 
     @classmethod
     def of_folder(cls, folder: Path, limit: int | None = None) -> "PictureSet":
         """The pictures below a folder. Raises InputError where there are none."""
-        names = [path.relative_to(folder).as_posix() for path in pictures(folder, limit)]
-        return cls(folder.name, folder, names)
+        names = [path.relative_to(folder).as_posix() for path in pictures(folder)]
+        return cls(folder.resolve().name, folder, names).limited(limit)
+
+    def limited(self, limit: int | None) -> "PictureSet":
+        """So many of its pictures, evenly spread."""
+        files = spread(self.files, limit)
+        chosen = set(files)
+        others = [file for file in self.files if file not in chosen]
+        return replace(self, files=files, others=[*self.others, *others])
 
     def open(self, file: str) -> Truth:
         """Open one of the pictures. InputError names it where that fails."""
@@ -75,7 +85,9 @@ class PictureSet:
         return Truth(_opened(_member(archive, member), path), file)
 
     def sha256(self, file: str) -> str:
-        """Hash of a picture's file as it lies there now. Raises InputError."""
+        """Hash of a picture's file. Raises InputError where it cannot be read."""
+        if file in self.hashes:
+            return self.hashes[file]
         archive, member = _in_archive(self.root, file)
         if archive is not None:
             return hashlib.sha256(_member(archive, member)).hexdigest()
@@ -84,6 +96,12 @@ class PictureSet:
                 return hashlib.file_digest(opened, "sha256").hexdigest()
         except OSError as error:
             raise InputError(f"{self.root / file}: cannot be read ({error.strerror})") from None
+
+    @property
+    def digest(self) -> str:
+        """One hash of all names and hashes: the set's own."""
+        lines = "".join(f"{self.sha256(file)}  {file}\n" for file in self.files)
+        return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def pictures(folder: Path, limit: int | None = None) -> list[Path]:

@@ -1,6 +1,6 @@
 """Contact sheets: pictures side by side, their names below, as many pages as it takes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,10 @@ import numpy as np
 import pyvips
 
 from retint import color
-from retint.bench.evaluate import coloured, guess
+from retint.bench.contestants import Folder, Model, coloured, guess
+from retint.bench.sets import Truth
 from retint.color import Floats
-from retint.colorizer import Colorizer
-from retint.errors import OutputError
+from retint.errors import InputError, OutputError
 from retint.photo import Photo
 
 CELL = 300, 240  # pixels: the room of one picture
@@ -24,15 +24,19 @@ _vips: Any = pyvips  # it has no types
 
 
 def write_sheets(
-    photos: Iterable[Photo], models: dict[str, Colorizer], target: Path, *, truth: bool
+    photographs: Iterable[Truth],
+    contestants: Sequence[Model | Folder],
+    target: Path,
+    *,
+    truth: bool,
 ) -> list[Path]:
-    """Write each photograph as original (with truth), grey and coloured by each model.
+    """Write each photograph as original (with truth), grey and coloured by each contestant.
 
     target: .jpg or .png; further pages become NAME-2, NAME-3, ... Returns the pages' paths. Raises
     InputError for a photograph that cannot be read, OutputError where a page cannot be written.
     """
-    groups = [_group(photo, models, truth) for photo in photos]
-    across = max(1, COLUMNS // (1 + truth + len(models)))
+    groups = [_group(photograph, contestants, truth) for photograph in photographs]
+    across = max(1, COLUMNS // (1 + truth + len(contestants)))
     per_page = across * ROWS
     pages: list[Path] = []
     for start in range(0, len(groups), per_page):
@@ -54,20 +58,33 @@ def _saving(target: Path) -> dict[str, Any]:
     return {"Q": 90} if target.suffix.lower() in (".jpg", ".jpeg") else {}
 
 
-def _group(photo: Photo, models: dict[str, Colorizer], truth: bool) -> Any:
+def _group(photograph: Truth, contestants: Sequence[Model | Folder], truth: bool) -> Any:
     """One photograph's cells in a row, each with its caption."""
-    upright = (photo.width, photo.height) if photo.orientation < 5 else (photo.height, photo.width)
-    scale = min(CELL[0] / upright[0], CELL[1] / upright[1])
-    lab = photo.thumbnail_lab(max(1, int(max(upright) * scale)))
-    L = lab[..., 0]
-    title = photo.path.name if photo.path else photo.name
+    photo = photograph.photo
+    height, width = photograph.size
+    longest = max(1, int(max(height, width) * min(CELL[0] / width, CELL[1] / height)))
+    lab = photo.thumbnail_lab(longest)
+    title = Path(photograph.file).name
     cells = [(title, color.lab_to_srgb(lab))] if truth else []
     grey = color.lab_to_srgb(lab * np.array((1, 0, 0), np.float32))
     cells.append(("" if truth else title, grey))
-    cells += [(name, coloured(L, guess(model, photo))) for name, model in models.items()]
+    for contestant in contestants:
+        if isinstance(contestant, Model):
+            rgb = coloured(lab[..., 0], guess(contestant.colorizer, photo))
+        else:
+            rgb = _delivered(contestant, photograph.file, longest)
+        cells.append((contestant.name, rgb))
     return _vips.Image.arrayjoin(
         [_cell(*cell) for cell in cells], across=len(cells), shim=GAP, background=255
     )
+
+
+def _delivered(folder: Folder, file: str, longest: int) -> Floats:
+    """What lies in the folder, small; white where nothing does."""
+    try:
+        return color.lab_to_srgb(Photo.open(folder.path(file)).thumbnail_lab(longest))
+    except InputError:
+        return np.ones((1, 1, 3), np.float32)
 
 
 def _cell(caption: str, rgb: Floats) -> Any:
