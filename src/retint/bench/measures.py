@@ -73,8 +73,8 @@ def measure(truth: Truth, colouring: Colouring) -> Record:
     `colours`: its ab histogram; `right`: the area that each bin of the true colours adds to the
     AuC; `calibration`, of a model that says how sure it is: the sums of its reliability curve.
     """
-    rgb, lab, ab = colouring.rgb, colouring.lab, colouring.lab[..., 1:]
-    true_ab = truth.lab[..., 1:]
+    rgb, lab = colouring.rgb, colouring.lab
+    ab, true_ab = (np.ascontiguousarray(v[..., 1:]) for v in (lab, truth.lab))  # read often
     delta_e = metrics.delta_e2000(lab, truth.lab)
     by_bin = metrics.auc_by_bin(ab, true_ab)
     area, number = by_bin.sum(axis=(1, 2))

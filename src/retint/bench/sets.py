@@ -128,7 +128,7 @@ def _in_archive(root: Path, file: str) -> tuple[Path | None, str]:
 def _member(archive: Path, member: str) -> bytes:
     try:
         return _archive(archive).read(member)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # of an archive cut short zipfile raises nearly anything
         raise InputError(f"{archive / member}: cannot be read ({error})") from None
 
 
