@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from scipy.spatial.distance import jensenshannon
 from skimage.color import deltaE_ciede2000
-from skimage.metrics import peak_signal_noise_ratio
+from skimage.metrics import mean_squared_error, peak_signal_noise_ratio
 
 from retint import metrics
 
@@ -87,6 +90,45 @@ def test_psnr_agrees_with_scikit_image_and_knows_equality():
     assert metrics.psnr(one, one) == np.inf
 
 
+def test_mean_and_95th_percentile_of_delta_e2000():
+    one = random_lab(2000).reshape(40, 50, 3)
+    other = one + np.random.default_rng(1).normal(0, 8, one.shape)
+    expected = np.sort(deltaE_ciede2000(one, other), axis=None)
+    assert metrics.delta_e2000_mean(one, other) == pytest.approx(expected.mean())
+    # of 2000 the 1900th and its successor, numbers 1899.05 of 0..1999
+    p95 = expected[1899] + 0.05 * (expected[1900] - expected[1899])
+    assert metrics.delta_e2000_p95(one, other) == pytest.approx(p95)
+
+
+def test_mse_lab128_is_the_loss_of_networks_that_end_in_tanh():
+    truth, ab = random_lab(500)[:, 1:], random_lab(500, seed=1)[:, 1:]
+    expected = mean_squared_error(truth / 128, ab / 128)
+    assert metrics.mse_lab128(ab, truth) == pytest.approx(expected)
+    assert metrics.mse_lab128([[12.8, 0.0]], [[0.0, 0.0]]) == pytest.approx(0.005)
+
+
+def test_non_identical_counts_pixels_that_differ_by_one_step_in_one_channel():
+    truth = np.full((2, 5, 3), 128, np.uint8)
+    codes = truth.copy()
+    assert metrics.non_identical(codes, truth) == 0
+    codes[0, 0, 1] += 1
+    codes[1, 3] -= 7
+    assert metrics.non_identical(codes, truth) == pytest.approx(0.2)
+    seen = metrics.NonIdentical().update(codes, truth).update(truth, truth)
+    assert seen.compute() == (pytest.approx(0.1), pytest.approx(0.2))
+
+
+def test_argmax_accuracy_is_what_keras_calls_accuracy():
+    rng = np.random.default_rng(0)
+    ab, truth = rng.integers(-3, 4, (2, 30, 20, 2)).astype(float)  # with ties
+    agree = [
+        int(ab[place].argmax() == truth[place].argmax()) for place in np.ndindex(truth.shape[:2])
+    ]
+    assert metrics.argmax_accuracy(ab, truth) == pytest.approx(np.mean(agree))
+    # the trap: grey is "right" wherever the truth has a* >= b*
+    assert metrics.argmax_accuracy([[0, 0], [0, 0]], [[9, 1], [1, 9]]) == 0.5
+
+
 def test_colourfulness_of_pictures_done_by_hand():
     half_red_half_cyan = np.zeros((2, 4, 3))
     half_red_half_cyan[:, :2] = (1, 0, 0)
@@ -99,7 +141,27 @@ def test_colourfulness_of_pictures_done_by_hand():
     one_orange = np.full((5, 5, 3), (1, 0.5, 0))
     assert metrics.colourfulness(one_orange) == pytest.approx(0.3 * np.hypot(127.5, 191.25))
     assert metrics.colourfulness_absolute(one_orange) == metrics.colourfulness(one_orange)
-    assert metrics.colourfulness(np.full((5, 5, 3), 0.4)) == 0
+    grey = np.full((5, 5, 3), 0.4)
+    assert metrics.colourfulness(grey) == 0
+    vivid = metrics.colourfulness(one_orange)
+    assert metrics.delta_colourfulness(grey, one_orange) == vivid
+    assert metrics.delta_colourfulness(one_orange, grey) == vivid
+    assert metrics.delta_colourfulness(one_orange, one_orange) == 0
+
+
+def test_colourfulness_agrees_with_a_plain_reading_of_the_paper():
+    rgb = np.random.default_rng(0).random((9, 11, 3))
+    red_green, yellow_blue = [], []
+    for R, G, B in 255 * rgb.reshape(-1, 3):
+        red_green.append(R - G)
+        yellow_blue.append(0.5 * (R + G) - B)
+    for measure, opponents in (
+        (metrics.colourfulness, (red_green, yellow_blue)),
+        (metrics.colourfulness_absolute, (np.abs(red_green), np.abs(yellow_blue))),
+    ):
+        (m1, s1), (m2, s2) = [(np.mean(v), np.std(v)) for v in opponents]
+        expected = np.sqrt(s1**2 + s2**2) + 0.3 * np.sqrt(m1**2 + m2**2)
+        assert measure(rgb) == pytest.approx(expected)
 
 
 def test_chroma_ratio_and_bias():
@@ -145,6 +207,20 @@ def test_auc_pools_over_pictures():
     )
 
 
+def test_rebalanced_auc_takes_the_sets_own_prior_or_a_given_one():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 30, (6, 50, 2)).clip(-100, 100)
+    ab = truth + rng.normal(0, 20, truth.shape)
+    own, given_one = metrics.RebalancedAUC(), metrics.RebalancedAUC(np.ones((23, 23)))
+    for i in range(6):
+        own.update(ab[i], truth[i])
+        given_one.update(ab[i], truth[i])
+    histogram = metrics.ab_histogram(truth)
+    assert own.compute() == pytest.approx(metrics.auc_rebalanced(ab, truth, histogram))
+    # every colour of a flat prior weighs the same, but for the borders that smoothing makes
+    assert given_one.compute() == pytest.approx(metrics.auc(ab, truth), abs=0.02)
+
+
 def test_class_weights_let_rare_colours_count_alike():
     truth = np.zeros((1000, 2))
     truth[:10] = (80, 60)
@@ -164,3 +240,50 @@ def test_class_weights_let_rare_colours_count_alike():
 def test_colours_beyond_the_histogram_count_at_its_edge():
     histogram = metrics.ab_histogram([[500.0, -500.0]])
     assert histogram[-1, 0] == 1
+
+
+histograms = st.lists(st.integers(0, 1000), min_size=9, max_size=9).filter(any)
+
+
+@given(histograms, histograms)
+def test_ab_distance_is_scipys_jensen_shannon_distance(one: list[int], other: list[int]):
+    distance = metrics.ab_distance(one, other)
+    assert distance == pytest.approx(jensenshannon(one, other, base=2), abs=1e-7)
+    assert 0 <= distance <= 1 + 1e-12
+    assert metrics.ab_distance(other, one) == pytest.approx(distance)
+
+
+@given(histograms, histograms, histograms, st.integers(1, 50))
+def test_ab_distance_is_a_metric_of_shares(
+    one: list[int], other: list[int], third: list[int], times: int
+):
+    assert metrics.ab_distance(one, times * np.array(one)) == pytest.approx(0, abs=1e-7)
+    way_round = metrics.ab_distance(one, third) + metrics.ab_distance(third, other)
+    assert metrics.ab_distance(one, other) <= way_round + 1e-9
+
+
+def test_ab_distance_of_sets_without_a_colour_in_common_is_one():
+    red, blue = np.full((4, 5, 2), (60.0, 40.0)), np.full((7, 3, 2), (20.0, -60.0))
+    assert metrics.ab_distance(
+        metrics.ab_histogram(red), metrics.ab_histogram(blue)
+    ) == pytest.approx(1)
+    # which picture has which colour does not matter
+    swapped = metrics.ABDistance().update(red, 0 * red).update(0 * red, red)
+    assert swapped.compute() == 0
+    with pytest.raises(ValueError, match="count something"):
+        metrics.ab_distance(np.zeros(9), np.ones(9))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 8), st.integers(1, 8), st.integers(0, 2**32 - 1))
+def test_differences_are_nought_at_equality_and_symmetric(h: int, w: int, seed: int):
+    rng = np.random.default_rng(seed)
+    one, other = rng.uniform(-100, 100, (2, h, w, 2))
+    for measure in (metrics.psnr_ab, metrics.mse_lab128, metrics.argmax_accuracy, metrics.auc):
+        assert measure(one, other) == pytest.approx(measure(other, one))
+    assert metrics.mse_lab128(one, one) == 0
+    assert metrics.argmax_accuracy(one, one) == 1
+    assert metrics.auc(one, one) == 100
+    assert metrics.colour_bias(one, other) == pytest.approx(
+        tuple(-v for v in metrics.colour_bias(other, one))
+    )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from retint.metrics.accumulate import PerPicture, PictureMean, greatest, mean
-from retint.metrics.arrays import pair
+from retint.metrics.arrays import alike, pair, some
 from retint.metrics.ciede2000 import delta_e2000
 
 PSNR_LIMIT = 100.0
@@ -41,8 +41,8 @@ def mse_lab128(ab: ArrayLike, truth: ArrayLike) -> float:
 def colour_bias(ab: ArrayLike, truth: ArrayLike) -> tuple[float, float]:
     """Mean error of a* and of b*, Lab units: a cast to red or green, to yellow or blue."""
     ab, truth = pair(ab, truth)
-    a, b = (ab - truth).reshape(-1, 2).mean(axis=0, dtype=np.float64)
-    return float(a), float(b)
+    a, b = (float((ab[..., i] - truth[..., i]).mean(dtype=np.float64)) for i in range(2))
+    return a, b
 
 
 def non_identical(codes: ArrayLike, truth: ArrayLike) -> float:
@@ -51,10 +51,8 @@ def non_identical(codes: ArrayLike, truth: ArrayLike) -> float:
     codes and truth: (..., 3), 8-bit codes as files hold them.
     """
     codes, truth = np.asarray(codes), np.asarray(truth)
-    if codes.shape != truth.shape or codes.size == 0:
-        raise ValueError(
-            f"pictures to compare have one shape and pixels: {codes.shape}, {truth.shape}"
-        )
+    some(codes)
+    alike(codes, truth)
     different = codes != truth
     return float((different[..., 0] | different[..., 1] | different[..., 2]).mean())
 

@@ -41,7 +41,8 @@ def bleeding(ab: ArrayLike, L: ArrayLike) -> float:
     ab, guide = finite(ab), finite(L)
     if ab.shape != (*guide.shape, 2):
         raise ValueError(f"sizes differ: ab {ab.shape}, L {guide.shape}")
-    across = [_profiles(ab, guide), _profiles(ab.swapaxes(0, 1), guide.T)]
+    turned = np.ascontiguousarray(guide.T)
+    across = [_profiles(ab, guide), _profiles(ab.swapaxes(0, 1), turned)]
     profiles = np.concatenate(across).astype(np.float64)
     if len(profiles) == 0:
         return float("nan")

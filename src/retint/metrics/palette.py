@@ -80,9 +80,9 @@ class ABDistance(Sum):
 
 def bins(ab: ArrayLike) -> NDArray[np.intp]:
     """Index of each pixel's bin in the flattened histogram; colours beyond it lie at its edge."""
-    index = np.rint(finite(ab) / BIN).astype(np.intp) + REACH // BIN
-    a, b = np.moveaxis(np.clip(index, 0, BINS - 1), -1, 0)
-    return a * BINS + b
+    ab = finite(ab)
+    a, b = (np.clip(np.rint(ab[..., i] / BIN), -REACH // BIN, REACH // BIN) for i in range(2))
+    return (a * BINS + b).astype(np.intp) + BINS * BINS // 2
 
 
 def _shares(counts: ArrayLike) -> NDArray[np.float64]:

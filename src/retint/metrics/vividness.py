@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from retint.color import Floats
 from retint.metrics.accumulate import PictureMean
-from retint.metrics.arrays import finite, floats
+from retint.metrics.arrays import finite, floats, pair
 
 
 def colourfulness(rgb: ArrayLike) -> float:
@@ -29,6 +29,7 @@ def colourfulness_absolute(rgb: ArrayLike) -> float:
 
 def delta_colourfulness(rgb: ArrayLike, truth: ArrayLike) -> float:
     """How far a picture's `colourfulness` is from the truth's, either way."""
+    rgb, truth = pair(rgb, truth)
     return abs(colourfulness(rgb) - colourfulness(truth))
 
 
@@ -40,8 +41,9 @@ def chroma(ab: ArrayLike) -> Floats:
 
 def chroma_ratio(ab: ArrayLike, truth: ArrayLike) -> float:
     """Mean chroma of a colouring over that of the truth; nan where the truth is grey."""
-    true = float(chroma(finite(truth)).mean())
-    return float(chroma(finite(ab)).mean()) / true if true > 0 else float("nan")
+    ab, truth = pair(ab, truth)
+    true = float(chroma(truth).mean(dtype=np.float64))
+    return float(chroma(ab).mean(dtype=np.float64)) / true if true > 0 else float("nan")
 
 
 class Colourfulness(PictureMean):
