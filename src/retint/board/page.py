@@ -1,0 +1,159 @@
+"""The leaderboard as a page of Markdown."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+COLUMNS = (
+    "rank", "network", "parameters", "ms", "CPU min", "dE validation", "dE eval",
+    "colour", "AuC", "no better than",
+)  # fmt: skip
+
+
+def page(found: Mapping[str, Any], command: str, json: str, curves: str | None) -> str:
+    """What `standings.board` found, by a command. json, curves: names of files beside the page."""
+    networks = found["networks"]
+    finished = [line for line in networks if line["finished"]]
+    others = [line for line in networks if not line["finished"]]
+    about = found["circumstances"]
+    busy = about.get("load", 0) > about.get("threads", 1)
+    parts = [
+        "# The leaderboard",
+        _introduction(found),
+        f"Made {about['date'][:10]} by `{command}`; everything in figures is in [{json}]({json})."
+        + (" Other programs ran too: times are upper bounds." if busy else ""),
+        *_table("## Those that have seen all their pictures", finished, found["beside"]),
+        *(_table("## Unfinished", others, {}) if others else ()),
+        _legend(found),
+        *([f"![Measured during the trainings]({curves})"] if curves else ()),
+        *(["## What one sees", found["remarks"]] if found["remarks"] else ()),
+        *(_claims(found["claims"]) if found["claims"] else ()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _introduction(found: Mapping[str, Any]) -> str:
+    wanted = sorted({line["wanted"] for line in found["networks"]})
+    seen = " or ".join(f"{count:,}" for count in wanted)
+    sets = found["sets"]
+    judged = " and ".join(
+        f"{about['pictures']} of the set `{name}`" for name, about in sets.items()
+    )
+    return (
+        f"Every network was shown {seen} pictures, once, in batches of 32, by its own loss and "
+        "otherwise alike ([how](cli.md#retint-leaderboard)). That is minutes of training where "
+        "their authors took days: the table says who learns fast, not who is good in the end. "
+        f"Judged on {judged or 'nothing yet'}, none of which was learned from."
+    )
+
+
+def _table(
+    title: str, lines: Sequence[Mapping[str, Any]], baselines: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    rows = [COLUMNS, ["---:", "---", *["---:"] * 7, "---"]]
+    rows += [_row(line) for line in lines]
+    names = dict.fromkeys(name for rows_of in baselines.values() for name in rows_of)
+    for name in names:
+        of = {set_: rows_of.get(name, {}) for set_, rows_of in baselines.items()}
+        rows.append(["", f"*{name}*", "", "", "", *_figures(of), ""])
+    return [title, "\n".join(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def _row(line: Mapping[str, Any]) -> list[str]:
+    name = f"`{line['name']}`"
+    if line["failed"]:
+        name += f" failed: {line['failed']}"
+    elif not line["finished"]:
+        seen = f"{line['pictures']:,} of {line['wanted']:,} pictures"
+        name += f" {seen if line['pictures'] else 'not begun'}"
+    return [
+        _rank(line["rank"]),
+        name,
+        f"{line['parameters']:,}" if line["parameters"] else "",
+        f"{line['ms']:.0f}" if line["ms"] else "",
+        f"{line['cpu_minutes']:.1f}" if line["cpu_minutes"] else "",
+        *_figures(line["figures"]),
+        _no_better(line["no_better_than"]),
+    ]
+
+
+def _no_better(than: Mapping[str, Sequence[str]]) -> str:
+    """Names of baselines; with the set's where it is so on one of two alone."""
+    where: dict[str, list[str]] = {}
+    for set_, names in than.items():
+        for name in names:
+            where.setdefault(name, []).append(set_)
+    return ", ".join(
+        name if len(sets) == len(than) else f"{name} ({', '.join(sets)})"
+        for name, sets in where.items()
+    )
+
+
+def _rank(rank: Sequence[int] | None) -> str:
+    if rank is None:
+        return ""
+    first, last = rank
+    return f"{first}" if first == last else f"{first}..{last}"
+
+
+def _figures(of: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """dE on both sets, and the rest on the last one that there is."""
+    cells = [_interval(of.get(set_, {}).get("delta_e")) for set_ in ("validation", "eval")]
+    last: Mapping[str, Any] = of.get("eval") or of.get("validation") or {}
+    for measure, digits in (("colourfulness_ratio", 2), ("auc_rebalanced", 1)):
+        figure = last.get(measure)
+        cells.append(f"{figure['value']:.{digits}f}" if figure else "")
+    return cells
+
+
+def _interval(figure: Mapping[str, float] | None) -> str:
+    if not figure:
+        return ""
+    return f"{figure['value']:.2f} ({figure['low']:.2f}..{figure['high']:.2f})"
+
+
+def _legend(found: Mapping[str, Any]) -> str:
+    notes = [f"- `{line['name']}`: {line['note']}" for line in found["networks"] if line["note"]]
+    text = (
+        "rank: on the validation set; from one more than those surely better to all but those "
+        "surely worse, by paired differences of dE (95 %), so that networks of one rank cannot be "
+        "told apart. ms: thumbnail, network and fit of one picture of the set, median. CPU min: "
+        "processor time of the training. dE: mean CIEDE2000, with the interval that holds 95 % of "
+        "the resamples of the pictures. colour: colourfulness over the truth's. AuC: rebalanced "
+        "([what these are](bench.md)). no better than: baselines that its dE is not surely below. "
+        "Intervals are over pictures: another seed of the training would give another network."
+    )
+    return "\n\n".join([text, *(["\n".join(notes)] if notes else [])])
+
+
+def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    rows = [
+        ["seed", "claim", "compared", "difference, seed by seed", "verdict"],
+        ["---", "---", "---", "---", "---"],
+        *(_claim(claim) for claim in claims),
+    ]
+    return [
+        "## What the seeds claim",
+        "The projects behind retint drew conclusions that they could not measure. Each was tried "
+        "on small networks and short trainings, judged on pictures that nobody learned from: the "
+        "mean paired difference, the first less the second, with the interval that holds 95 % of "
+        "the resamples of the pictures. That interval says nothing of other trainings, so a claim "
+        "is confirmed, or refuted, only where all its training seeds say so; the verdict is about "
+        "this scale alone.",
+        "\n".join(f"| {' | '.join(row)} |" for row in rows),
+    ]
+
+
+def _claim(claim: Mapping[str, Any]) -> list[str]:
+    differences = "<br>".join(
+        f"{d['value']:+.2f} ({d['low']:+.2f}..{d['high']:+.2f})" for d in claim["differences"]
+    )
+    if differences:
+        within = f", the same: within {claim['margin']:g}" if claim["expects"] == "same" else ""
+        differences = f"{claim['measure']}{within}: {differences}"
+    return [
+        claim["seed"],
+        claim["says"],
+        claim["compares"],
+        differences,
+        f"**{claim['verdict']}**" if claim["differences"] else claim["verdict"],
+    ]
