@@ -133,8 +133,7 @@ def train(
     features = _views(net, corpus, learned, settings, progress)
     subjects = torch.tensor([number[e.labels] for e in learned]).repeat_interleave(settings.views)
     _fit(net.subject, features, subjects, settings, progress)
-    crops = _held_out(corpus, held, settings)
-    true, grey = (_encoded(net, shown, progress) for shown in (crops, without_colour(crops)))
+    true, grey = _held_out(net, corpus, held, settings, progress)
     told = torch.tensor([number[e.labels] for e in held])
     temperature = calibrate(net.subject, grey if settings.grey else true, told)
     about = {
@@ -237,14 +236,23 @@ def _views(
     return torch.cat(found)
 
 
-def _held_out(corpus: Corpus, entries: Sequence[Entry], settings: Settings) -> Tensor:
-    pictures = Pictures(corpus, entries, largest=settings.size, gigabytes=0)
-    return centre_crops(pictures, len(entries), settings.size)
-
-
-def _encoded(net: Net, crops: Tensor, progress: Progress) -> Tensor:
-    steps = progress(range(0, len(crops), BATCH), "judging")
-    return torch.cat([_encode(net, crops[k : k + BATCH]) for k in steps])
+def _held_out(
+    net: Net,
+    corpus: Corpus,
+    entries: Sequence[Entry],
+    settings: Settings,
+    progress: Progress,
+) -> tuple[Tensor, Tensor]:
+    """What the encoder makes of the middle of each picture, in colour and in grey."""
+    true: list[Tensor] = []
+    grey: list[Tensor] = []
+    for start in progress(range(0, len(entries), BATCH), "judging"):
+        batch = entries[start : start + BATCH]
+        pictures = Pictures(corpus, batch, largest=settings.size, gigabytes=0)
+        crops = centre_crops(pictures, len(batch), settings.size)
+        true.append(_encode(net, crops))
+        grey.append(_encode(net, without_colour(crops)))
+    return torch.cat(true), torch.cat(grey)
 
 
 @torch.no_grad()
