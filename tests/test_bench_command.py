@@ -75,6 +75,7 @@ def test_film_through_the_command(photographs: dict[str, Path], fake_onnx: Path,
 def test_sheets_go_on_on_further_pages(fake_onnx: Path, tmp_path: Path):
     for i in range(19):
         write(tmp_path / f"{i:02}.png", scene(20, 30, seed=i))
+    (tmp_path / "torn.png").write_bytes(b"no picture")
     sheet = tmp_path / "sheet.png"
     result = run("--model", fake_onnx, "--film", tmp_path, "--sheet", sheet)
     assert result.exit_code == 0, result.output

@@ -201,7 +201,7 @@ def _shown(value: float | None, form: str) -> str:
 
 def _range(interval: Mapping[str, float] | None) -> str:
     """A share with its range, in per cent."""
-    if not interval:
+    if not interval or any(interval[key] is None for key in ("value", "low", "high")):
         return ""
     value, low, high = (100 * interval[key] for key in ("value", "low", "high"))
     return f"{value:.0f} % ({low:.0f}..{high:.0f})"

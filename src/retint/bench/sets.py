@@ -2,7 +2,8 @@
 
 import hashlib
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -83,6 +84,12 @@ class PictureSet:
         if archive is None:
             return Truth(Photo.open(path), file)
         return Truth(_opened(_member(archive, member), path), file)
+
+    def opened(self, files: Iterable[str]) -> Iterator[Truth]:
+        """Open some of the pictures, one by one; those that cannot be are passed over."""
+        for file in files:
+            with suppress(InputError):
+                yield self.open(file)
 
     def sha256(self, file: str) -> str:
         """Hash of a picture's file. Raises InputError where it cannot be read."""

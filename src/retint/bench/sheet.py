@@ -1,6 +1,7 @@
 """Contact sheets: pictures side by side, their names below, as many pages as it takes."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,14 @@ def write_sheets(
 ) -> list[Path]:
     """Write each photograph as original (with truth), grey and coloured by each contestant.
 
-    target: .jpg or .png; further pages become NAME-2, NAME-3, ... Returns the pages' paths. Raises
-    InputError for a photograph that cannot be read, OutputError where a page cannot be written.
+    target: .jpg or .png; further pages become NAME-2, NAME-3, ... Returns the pages' paths.
+    Photographs that cannot be decoded are passed over. Raises OutputError where a page cannot be
+    written.
     """
-    groups = [_group(photograph, contestants, truth) for photograph in photographs]
+    groups: list[Any] = []
+    for photograph in photographs:
+        with suppress(InputError):
+            groups.append(_group(photograph, contestants, truth))
     across = max(1, COLUMNS // (1 + truth + len(contestants)))
     per_page = across * ROWS
     pages: list[Path] = []

@@ -116,8 +116,10 @@ class Contest:
         contestants = [Model(name, model) for name, model in self.models.items()]
         files = [*photographs.files, *photographs.others]
         folders = [Folder(*named, files) for named in self.folders.items()]
-        shown = (photographs.open(file) for file in spread(photographs.files, count))
-        return write_sheets(shown, [*contestants, *folders], target, truth=truth)
+        shown = spread(photographs.files, count)
+        return write_sheets(
+            photographs.opened(shown), [*contestants, *folders], target, truth=truth
+        )
 
     def _corpus_mean(self) -> tuple[tuple[float, float] | None, str]:
         """Mean colour of the corpus, from the first card that knows it."""
