@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import pyvips
 
 import retint
 from retint import predict
-from retint.colorizer import Colorizer, Options
+from retint.colorizer import Colorizer, Hint, Options
 from retint.errors import InputError, ModelError, OptionsError, OutputError
 from retint.files import PARTIAL, colorize, colorize_file
 from retint.journal import NAME, Journal, Receipt
@@ -387,6 +388,26 @@ def test_an_error_of_our_own_costs_one_file(scans: Path, tmp_path: Path, coloriz
     assert receipt.status == "failed"
     assert receipt.reason.endswith("please report it: ZeroDivisionError: one by none")
     assert colorize_file(job, colorizer, colorizer.options).status == "done"
+
+
+def test_hints_reach_the_model_and_stand_in_the_receipt(scans: Path, tmp_path: Path):
+    class Obedient:
+        name = version = device = weights_sha256 = "obedient"
+
+        def __call__(self, L: Any, hints: Any = None, tilt: Any = None) -> predict.Prediction:
+            ab = np.zeros((1, 2, *L.shape[2:]), np.float32) if hints is None else hints[:, :2]
+            return predict.Prediction(ab, np.ones_like(L))
+
+    (job,) = walk([scans / "a.jpg"], tmp_path / "out")
+    job = replace(job, hints=(Hint(0.5, 0.5, 40, -20, radius=1),))
+    colorizer = Colorizer(Obedient(), Options())
+    receipt = colorize_file(job, colorizer, Options())
+    assert receipt.hints == ({"x": 0.5, "y": 0.5, "a": 40, "b": -20, "radius": 1},)
+    assert Receipt.from_json(receipt.to_json()) == receipt
+    assert retint.open(job.target).colour() == "toned"
+    again = colorize_file(job, colorizer, Options(), earlier=receipt)
+    without = colorize_file(replace(job, hints=()), colorizer, Options(), earlier=receipt)
+    assert (again.status, without.status) == ("unchanged", "done")
 
 
 # Runs

@@ -209,9 +209,14 @@ class Colorizer:
             for ab, confidence in zip(found.ab, found.confidence, strict=True)
         ]
 
-    def colorize(self, photo: "Photo") -> "Tinted":
-        """Colour every page; the result's `save` writes it. Raises what `predict` does."""
-        chroma = [self.predict(photo, page=page) for page in range(photo.pages)]
+    def colorize(self, photo: "Photo", hints: Sequence[Hint] | None = None) -> "Tinted":
+        """Colour every page; the result's `save` writes it. Raises what `predict` does.
+
+        hints: for the first page.
+        """
+        chroma = [
+            self.predict(photo, hints if page == 0 else None, page) for page in range(photo.pages)
+        ]
         return _tinted(photo, chroma, self.options)
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -171,6 +171,7 @@ class _Work:
             "target": str(self.job.target),
             "status": status,
             "options": self.options.to_dict(),
+            "hints": self._hints(),
             "seconds": round(time.monotonic() - self.begin, 3),
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "retint_version": version("retint"),
@@ -194,6 +195,9 @@ class _Work:
             "device": model.device,
         }
 
+    def _hints(self) -> tuple[dict[str, float], ...]:
+        return tuple(asdict(hint) for hint in self.job.hints)
+
     def _source_sha256(self) -> str:
         assert self.hashing is not None
         return self.hashing.result()
@@ -203,6 +207,7 @@ class _Work:
             earlier.source_sha256 == self._source_sha256()
             and earlier.weights_sha256 == self.known["weights_sha256"]
             and self.options.same_pixels(earlier.options)
+            and self._hints() == earlier.hints
             and (earlier.status == "skipped" or self._is_intact(earlier))
         )
 
@@ -219,7 +224,7 @@ class _Work:
             tinted = borrow(photo, colouring, options)
         else:
             assert self.colorizer is not None
-            tinted = self.colorizer.colorize(photo)
+            tinted = self.colorizer.colorize(photo, self.job.hints)
         mark = Mark(self.known["model"], self.known.get("model_version", ""))
         try:
             saved = tinted.save(place, format=options.format, quality=options.quality, mark=mark)

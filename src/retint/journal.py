@@ -37,7 +37,8 @@ class Receipt:
     `target` is where the result is, or would be. `reason` says why a file was skipped or failed.
     Hashes are SHA-256 in hex, empty where there is nothing to hash. `model`, `model_version` and
     `weights_sha256` name the origin of the colours; `device` is where the network ran. `options`
-    are those of the run. `delta_L_mean` and `delta_L_max` are measured between source and result
+    are those of the run; `hints` the colours that were given in places (`Hint`'s fields), if any
+    were. `delta_L_mean` and `delta_L_max` are measured between source and result
     as a reader decodes them, in L* units. `notes` tell what could not be kept, or had to be read in
     an unusual way. `time` is the end of the work, ISO 8601 in UTC.
     """
@@ -52,6 +53,7 @@ class Receipt:
     model_version: str = ""
     weights_sha256: str = ""
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    hints: tuple[Mapping[str, float], ...] = ()
     device: str = ""
     seconds: float = 0.0
     delta_L_mean: float | None = None
@@ -80,12 +82,14 @@ class Receipt:
         if not {"source", "target"} <= known.keys():
             raise ValueError("a receipt names its source and target")
         known["notes"] = tuple(map(str, known.get("notes", ())))
+        known["hints"] = tuple(known.get("hints", ()))
         return cls(**known)
 
 
 _KINDS: dict[str, Any] = {
     **{item.name: str for item in fields(Receipt)},
     "options": dict,
+    "hints": list,
     "notes": list,
     "seconds": (int, float),
     "delta_L_mean": (int, float, type(None)),

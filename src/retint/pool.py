@@ -31,12 +31,12 @@ def work_off(
     """
     waiting = iter(items)
     following = next(waiting, None)
-    workers: list[_Worker[Item, Result]] = []
+    workers: list[Worker[Item, Result]] = []
     try:
         while workers or following is not None:
             # one more each time round, so that the first is at work while the next ones start
             if following is not None and len(workers) < processes:
-                workers.append(_Worker(start, following))
+                workers.append(Worker(start, following))
                 following = next(waiting, None)
             room = following is not None and len(workers) < processes
             for connection in wait([w.connection for w in workers], timeout=0 if room else None):
@@ -59,8 +59,8 @@ def work_off(
             worker.kill()
 
 
-class _Worker(Generic[Item, Result]):
-    """A process and the item it is at."""
+class Worker(Generic[Item, Result]):
+    """A process and the item it is at; `start` and `item` as for `work_off`."""
 
     def __init__(self, start: Callable[[], Callable[[Item], Result]], item: Item) -> None:
         context = multiprocessing.get_context("spawn")
@@ -74,6 +74,7 @@ class _Worker(Generic[Item, Result]):
         self.send(item)
 
     def send(self, item: Item) -> None:
+        """Give it the next item, once it has given the result of the last."""
         self.item = item
         with suppress(BrokenPipeError):  # it died while idle: the next receive tells
             self.connection.send(item)
@@ -98,6 +99,7 @@ class _Worker(Generic[Item, Result]):
         return f"its process crashed (exit code {code})"
 
     def kill(self) -> None:
+        """End the process at once."""
         self.process.kill()
         self.process.join()
         self.connection.close()

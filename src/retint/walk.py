@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from retint.colorizer import Hint
 from retint.errors import OptionsError
 from retint.formats.codecs import FORMATS, format_by_name, printable, sniff
 from retint.journal import Journal, Receipt, absolute
@@ -22,8 +23,9 @@ class Job:
 
     `target` is for the coloured result; `copy` for a photograph that is copied as it is, of the
     same name but for a suffix that follows the format; `folder` is the one whose journal takes the
-    receipt. `colours` is somebody else's colouring of the source. `guarded`: another source of the
-    run lies at `target` or `copy`. With a `problem` the job cannot be done and says why.
+    receipt. `colours` is somebody else's colouring of the source; `hints` are colours that somebody
+    knows. `guarded`: another source of the run lies at `target` or `copy`. With a `problem` the job
+    cannot be done and says why.
     """
 
     source: Path
@@ -31,6 +33,7 @@ class Job:
     copy: Path
     folder: Path
     colours: Path | None = None
+    hints: tuple[Hint, ...] = ()
     guarded: bool = False
     problem: str = ""
 
