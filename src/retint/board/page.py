@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from retint.board.standings import BASELINES
+
 COLUMNS = (
     "rank", "network", "parameters", "ms", "CPU min", "dE validation", "dE eval",
     "colour", "AuC", "no better than",
@@ -39,10 +41,10 @@ def _introduction(found: Mapping[str, Any]) -> str:
         f"{about['pictures']} of the set `{name}`" for name, about in sets.items()
     )
     return (
-        f"Every network was shown {seen} pictures, once, in batches of 32, by its own loss and "
-        "otherwise alike ([how](cli.md#retint-leaderboard)). That is minutes of training where "
+        f"Every network is to be shown {seen} pictures, with its own loss and otherwise all "
+        "alike ([how](cli.md#retint-leaderboard)). That is minutes of training where "
         "their authors took days: the table says who learns fast, not who is good in the end. "
-        f"Judged on {judged or 'nothing yet'}, none of which was learned from."
+        f"Judged on {judged or 'nothing yet'}, from which none of them learned."
     )
 
 
@@ -54,7 +56,8 @@ def _table(
     names = dict.fromkeys(name for rows_of in baselines.values() for name in rows_of)
     for name in names:
         of = {set_: rows_of.get(name, {}) for set_, rows_of in baselines.items()}
-        rows.append(["", f"*{name}*", "", "", "", *_figures(of), ""])
+        about = name if name in BASELINES else f"`{name}`, as released"
+        rows.append(["", f"*{about}*", "", "", "", *_figures(of), ""])
     return [title, "\n".join(f"| {' | '.join(row)} |" for row in rows)]
 
 

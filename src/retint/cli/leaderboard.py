@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
-_COMMAND = "retint leaderboard"
 
 
 @click.command(name="leaderboard")
@@ -128,7 +127,9 @@ def command(
         circumstances=circumstances() | _load(),
         remarks=chosen.remarks,
     )
-    _write(found, output, _curves(chosen, runs, output))
+    given = {"--claims": claims, "--validation": validation, "--eval": final, "--limit": limit}
+    said = " ".join(f"{option} {value}" for option, value in given.items() if value)
+    _write(found, f"retint leaderboard {plan} {said}", output, _curves(chosen, runs, output))
     click.echo(f"Look at {output}")
 
 
@@ -308,14 +309,14 @@ def _curves(plan: "Plan", runs: Path, output: Path) -> str | None:
     return target.name
 
 
-def _write(found: Mapping[str, Any], output: Path, curves: str | None) -> None:
+def _write(found: Mapping[str, Any], words: str, output: Path, curves: str | None) -> None:
     from retint.board.page import page
 
     beside = output.with_suffix(".json")
     try:
         text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
         beside.write_text(text, "utf-8")
-        output.write_text(page(found, _COMMAND, beside.name, curves), "utf-8")
+        output.write_text(page(found, words, beside.name, curves), "utf-8")
     except OSError as error:
         raise OutputError(f"{output}: cannot be written: {error.strerror}") from error
 
