@@ -8,6 +8,7 @@ Each figure of a picture is a function; a class of its name takes it over the pi
 `update`, `compute` and, for work that was split, `merge`.
 """
 
+from retint.metrics.accumulate import PictureMean
 from retint.metrics.accuracy import (
     AUC,
     AUC_LIMIT,
@@ -99,6 +100,7 @@ __all__ = [
     "MSELab128",
     "NonIdentical",
     "PSNRab",
+    "PictureMean",
     "RebalancedAUC",
     "Reliability",
     "Share",

@@ -43,16 +43,16 @@ def bleeding(ab: ArrayLike, L: ArrayLike) -> float:
         raise ValueError(f"sizes differ: ab {ab.shape}, L {guide.shape}")
     turned = np.ascontiguousarray(guide.T)
     across = [_profiles(ab, guide), _profiles(ab.swapaxes(0, 1), turned)]
-    profiles = np.concatenate(across).astype(np.float64)
-    if len(profiles) == 0:
+    profiles = np.concatenate(across, axis=1).astype(np.float64)
+    if profiles.size == 0:
         return float("nan")
     near, less_far, far = (
-        profiles[:, FAR + 1 + reach] - profiles[:, FAR - reach] for reach in (1, FAR - 1, FAR)
+        profiles[FAR + 1 + reach] - profiles[FAR - reach] for reach in (1, FAR - 1, FAR)
     )
     whole = float((far * less_far).sum())
     at_edge = float((near * (far + less_far)).sum()) / 2
     faint = max(1.0, FAINT * float(chroma(ab).mean(dtype=np.float64)))
-    ramp = len(profiles) * faint * faint
+    ramp = profiles.shape[1] * faint * faint
     return ((whole - at_edge) / (1 - _RAMP) + ramp) / (whole + ramp)
 
 
@@ -68,19 +68,18 @@ _RAMP = _NEAR * (_FAR + _LESS_FAR) / 2 / (_FAR * _LESS_FAR)
 
 
 def _profiles(ab: Floats, guide: Floats) -> Floats:
-    """Colour along the rows across clean edges, (n, 10, 2): five pixels before it, five after."""
+    """Colour along the rows across clean edges, (10, n, 2): five pixels before it, five after."""
     width = guide.shape[1]
     if width < 2 * FAR + 2:
-        return np.zeros((0, 2 * FAR + 2, 2), ab.dtype)
+        return np.zeros((2 * FAR + 2, 0, 2), ab.dtype)
     step = np.abs(np.diff(guide, axis=1))
     before, here, after = (step[:, FAR + k : width - 1 - FAR + k] for k in (-1, 0, 1))
     # a step of STEP over the three pixels about the edge has a third of it or more in the middle
     row, column = np.nonzero((here >= STEP / 3) & (here >= before) & (here >= after))
-    along: NDArray[np.intp] = (column + FAR)[:, None] + np.arange(-FAR, FAR + 2)
-    lightness = guide[row[:, None], along]
-    height = np.abs(lightness[:, -1] - lightness[:, 0])
-    sides = lightness[:, :FAR], lightness[:, -FAR:]
+    along: NDArray[np.intp] = np.arange(2 * FAR + 2)[:, None] + column
+    lightness = guide[row, along]
+    height = np.abs(lightness[-1] - lightness[0])
     clean = height >= STEP
-    for side in sides:
-        clean &= np.ptp(side, axis=1) <= FLAT * height
-    return ab[row[clean][:, None], along[clean]]
+    for side in (lightness[:FAR], lightness[-FAR:]):
+        clean &= np.ptp(side, axis=0) <= FLAT * height
+    return ab[row[clean], along[:, clean]]
