@@ -99,7 +99,7 @@ def test_unreadable_pictures_are_named_when_a_set_is_frozen(folder: Path, tmp_pa
         ("[]", "is no manifest"),
         ('{"retint_set": 2}', "is no manifest"),
         ('{"retint_set": 1, "pictures": []}', "names no pictures"),
-        ('{"retint_set": 1, "pictures": [{"file": "a.png"}]}', "names no pictures"),
+        ('{"retint_set": 1, "pictures": [{"file": "a.png"}]}', "names no file with its sha256"),
     ],
 )
 def test_what_is_no_manifest_is_one_line(text: str, says: str, tmp_path: Path):

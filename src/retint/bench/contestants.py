@@ -145,7 +145,8 @@ class Model:
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickled with how to open its network again, on one thread: processes share the rest."""
-        state, model = {**vars(self), "_last": []}, self.colorizer.model
+        state: dict[str, Any] = {**vars(self), "_last": []}
+        model = self.colorizer.model
         if isinstance(model, OnnxPredictor):
             opening = model.path, model.card, model.device, 1
             state["colorizer"] = self.colorizer.options

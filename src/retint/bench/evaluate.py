@@ -20,8 +20,6 @@ from retint.bench.contestants import (
     Model,
     Shuffled,
 )
-from retint.bench.contestants import coloured as coloured
-from retint.bench.contestants import guess as guess
 from retint.bench.measures import Counts, Judge, Record
 from retint.bench.records import Records, key_of
 from retint.bench.sets import PictureSet, Truth
@@ -109,7 +107,8 @@ def evaluate(
         pictures = replace(pictures, hashes=about.hashes)
         if mean_ab is None:
             mean_ab, mean_ab_of = about.mean_ab, "the set itself"
-        order = [about.files[i] for i in np.random.default_rng(SEED).permutation(len(about.files))]
+        lots: list[int] = np.random.default_rng(SEED).permutation(len(about.files)).tolist()
+        order = [about.files[i] for i in lots]
         sources: list[Model | Folder] = [Model(name, model) for name, model in models.items()]
         sources += [
             Folder(name, path, [*pictures.files, *pictures.others])

@@ -199,9 +199,10 @@ def _shown(value: float | None, form: str) -> str:
     return "" if value is None else format(value, form)
 
 
-def _range(interval: Mapping[str, float] | None) -> str:
+def _range(interval: Mapping[str, float | None] | None) -> str:
     """A share with its range, in per cent."""
-    if not interval or any(interval[key] is None for key in ("value", "low", "high")):
+    known = [100 * number for number in (interval or {}).values() if number is not None]
+    if len(known) < 3:
         return ""
-    value, low, high = (100 * interval[key] for key in ("value", "low", "high"))
+    value, low, high = known
     return f"{value:.0f} % ({low:.0f}..{high:.0f})"

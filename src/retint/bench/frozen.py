@@ -3,12 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from retint.bench.sets import PictureSet, pictures
 from retint.bench.work import Progress
 from retint.data.manifest import replace_file
 from retint.errors import InputError, OptionsError
+
+Named: TypeAlias = dict[str, Any]
 
 VERSION = 1
 """Of the form of manifests: the value of their key `retint_set`."""
@@ -121,22 +123,22 @@ def freeze_validation(
 
 
 def _parsed(path: Path) -> dict[str, Any]:
+    """The manifest with all its keys. InputError where it is none."""
     try:
-        manifest = json.loads(path.read_text("utf-8"))
+        manifest: Any = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:
         raise InputError(f"{path}: is no JSON ({error})") from None
-    form = manifest.get("retint_set") if isinstance(manifest, dict) else None
-    if form != VERSION:
+    if not isinstance(manifest, dict) or cast(Named, manifest).get("retint_set") != VERSION:
         raise InputError(f"{path}: is no manifest of `retint bench freeze` that is understood here")
-    values = {"name": path.stem, "whole": False, "left_out": {}} | cast(dict[str, Any], manifest)
-    sound = isinstance(values.get("pictures"), list) and all(
-        isinstance(picture, dict) and {"file", "sha256"} <= picture.keys()
-        for picture in values["pictures"]
-    )
-    if not sound or not values["pictures"]:
-        raise InputError(f"{path}: names no pictures with their sha256")
+    values: Named = {"name": path.stem, "whole": False, "left_out": {}, **cast(Named, manifest)}
+    pictures = values.get("pictures")
+    if not isinstance(pictures, list) or not pictures:
+        raise InputError(f"{path}: names no pictures")
+    for picture in cast(list[Any], pictures):
+        if not isinstance(picture, dict) or not {"file", "sha256"} <= cast(Named, picture).keys():
+            raise InputError(f"{path}: names no file with its sha256 in {picture}")
     return values
 
 

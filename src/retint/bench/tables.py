@@ -1,7 +1,7 @@
 """What a judgement says, as Markdown, which a terminal shows as well as a page."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from retint.bench.report import COMPETING
 
@@ -9,6 +9,9 @@ Plain: TypeAlias = Mapping[str, Any]
 
 NAMED = 3
 """Most files, of those that one contestant left out, that are named; the JSON has all."""
+
+KEPT = 0.5
+"""Mean |dL*| up to which a folder's colourings count as having kept the lightness: that of JPEG."""
 
 WORDY = 4
 """Contestants above which only the verdicts that do not hold are told; the JSON has all."""
@@ -80,8 +83,8 @@ def _figures(rows: Iterable[Plain]) -> list[list[str]]:
 
 def _line(row: Plain, shuffled: Mapping[str, Plain]) -> list[str]:
     figures, whole = row["figures"], row["set_figures"]
-    delta_e = figures.get("delta_e", {})
-    own = shuffled.get(row["model"], {}) if row["kind"] in COMPETING else {}
+    delta_e: Plain = figures.get("delta_e", {})
+    own: Plain = shuffled.get(row["model"], {}) if row["kind"] in COMPETING else {}
     cast = ", ".join(_number(figures, name, "+.1f") for name in ("bias_a", "bias_b"))
     few = f" ({row['pictures']})" if row["left_out"] and row["kind"] in COMPETING else ""
     return [
@@ -109,7 +112,7 @@ def _number(figures: Plain, name: str, form: str) -> str:
     """A figure, plain or with its interval; "" where there is none."""
     value = figures.get(name)
     if isinstance(value, Mapping):
-        value = value["value"]
+        value = cast(Plain, value)["value"]
     return "" if value is None else format(value, form)
 
 
@@ -121,7 +124,7 @@ def _others(rows: Iterable[Plain]) -> list[list[str]]:
         judge
         for row in rows
         for judge, says in row["set_figures"].items()
-        if isinstance(says, Mapping) and isinstance(says.get(judge), float)
+        if isinstance(says, Mapping) and isinstance(cast(Plain, says).get(judge), float)
     )
     if not means and not whole:
         return []
@@ -199,6 +202,9 @@ def _said(found: Plain) -> list[str]:
                 f"{row['name']}: {row['pictures']} of {about['pictures']} pictures; without "
                 f"{'; '.join(reasons[:NAMED])}{more}."
             )
+        moved = row["figures"].get("delta_L", {"value": 0.0})["value"]
+        if row["kind"] == "folder" and moved > KEPT:
+            said.append(f"{row['name']}: lightness was not kept: mean |dL*| {moved:.2f}.")
         if row["extra"]:
             some = ", ".join(row["extra"][:NAMED]) + (", ..." if len(row["extra"]) > NAMED else "")
             said.append(
