@@ -161,6 +161,21 @@ def test_differences_are_those_of_the_statistics(page: str, judgement: Any):
     assert numbers["differences"]["delta_e"][j][i][0] == pytest.approx(-less.value, rel=1e-3)
 
 
+def test_differences_at_once_are_those_one_by_one():
+    rng = np.random.default_rng(3)
+    columns = list(rng.normal(10, 2, (4, 40)))
+    columns[2][::3] = np.nan
+    found = statistics.differences(columns)
+    for i, one in enumerate(columns):
+        for j, other in enumerate(columns):
+            wanted = statistics.difference(one, other)
+            assert found[i][j].pictures == wanted.pictures
+            assert (found[i][j].value, found[i][j].low, found[i][j].high) == pytest.approx(
+                (wanted.value, wanted.low, wanted.high), abs=1e-9
+            )
+    assert statistics.differences([]) == []
+
+
 def test_the_limit_holds_and_what_matters_most_stays(judgement: Any, tmp_path: Path):
     found, contestants, pictures = judgement
 

@@ -1,5 +1,6 @@
 """Intervals for means over pictures: the bootstrap, paired."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -30,6 +31,10 @@ class Difference(Interval):
 
     pictures: int
 
+    def __neg__(self) -> "Difference":
+        """The other way round."""
+        return Difference(-self.value, -self.high, -self.low, self.pictures)
+
     @property
     def below(self) -> bool:
         """Whether the one is lower beyond doubt."""
@@ -51,6 +56,40 @@ def difference(values: ArrayLike, others: ArrayLike) -> Difference:
     apart = np.asarray(values, dtype=np.float64) - np.asarray(others, dtype=np.float64)
     found = mean(apart)
     return Difference(found.value, found.low, found.high, int(np.isfinite(apart).sum()))
+
+
+def differences(columns: Sequence[ArrayLike]) -> list[list[Difference]]:
+    """`difference` of each contestant's values and each other one's, [one][other].
+
+    Those without a gap are resampled once, not once for each pair.
+    """
+    values = [np.asarray(column, dtype=np.float64) for column in columns]
+    whole = [i for i, column in enumerate(values) if np.isfinite(column).all()]
+    resampled: dict[int, NDArray[Any]] = {}
+    if whole:
+        means = _resamples(len(values[0])) @ np.stack([values[i] for i in whole], axis=1)
+        resampled = dict(zip(whole, means.T, strict=True))
+
+    def compare(i: int, j: int) -> Difference:
+        if i not in resampled or j not in resampled:
+            return difference(values[i], values[j])
+        low, high = np.quantile(resampled[i] - resampled[j], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return Difference(
+            float((values[i] - values[j]).mean()), float(low), float(high), len(values[i])
+        )
+
+    below = [[compare(i, j) for j in range(i)] for i in range(len(values))]
+    return [
+        [
+            below[i][j]
+            if j < i
+            else Difference(0.0, 0.0, 0.0, int(np.isfinite(values[i]).sum()))
+            if j == i
+            else -below[j][i]
+            for j in range(len(values))
+        ]
+        for i in range(len(values))
+    ]
 
 
 def ratio_of_means(values: ArrayLike, others: ArrayLike) -> Interval:

@@ -37,7 +37,7 @@ def write_page(
     contact: int = 12,
     extremes: int = 3,
     side: int = 640,
-    megabytes: float = 12.0,
+    megabytes: float = 11.0,
     progress: Callable[[Iterable[int]], Iterable[int]] = lambda numbers: numbers,
 ) -> Path:
     """Write a judgement, the JSON of `retint bench`, as one HTML file and return its path.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retint.bench import statistics
-from retint.bench.statistics import Difference, Interval
+from retint.bench.statistics import Interval
 
 Values: TypeAlias = NDArray[np.float64]
 Plain: TypeAlias = Mapping[str, Any]
@@ -75,11 +75,13 @@ class Judgement:
         """Pairs of rows whose dE cannot be told apart: as the JSON says, or found again."""
         if "ties" in self.found:
             return {frozenset(map(str, pair)) for pair in self.found["ties"]}
-        pairs = ((row, other) for k, row in enumerate(self.rows) for other in self.rows[k + 1 :])
+        rows = [row for row in self.rows if "delta_e" in row.per_picture]
+        apart = statistics.differences([row.per_picture["delta_e"] for row in rows])
         return {
             frozenset((row.name, other.name))
-            for row, other in pairs
-            if (less := difference(row, other, "delta_e")) and not (less.below or less.above)
+            for row, line in zip(rows, apart, strict=True)
+            for other, less in zip(rows, line, strict=True)
+            if row is not other and less.pictures and not (less.below or less.above)
         }
 
     @cached_property
@@ -97,14 +99,6 @@ class Judgement:
                     split = (c - {k} if {i, j} <= c else c for c in columns for k in (i, j))
                     columns = _largest(split)
         return [[rows[k] for k in sorted(column)] for column in sorted(columns, key=sorted)]
-
-
-def difference(row: Row, other: Row, measure: str) -> Difference | None:
-    """How far a row lies above another, on the pictures that both have; None without any."""
-    if measure not in row.per_picture or measure not in other.per_picture:
-        return None
-    less = statistics.difference(row.per_picture[measure], other.per_picture[measure])
-    return less if less.pictures else None
 
 
 def film_figures(plain: Plain) -> dict[str, Interval]:

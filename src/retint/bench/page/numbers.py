@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from retint.bench.page.judgement import Judgement, Row, difference
+from retint.bench.page.judgement import Judgement, Row
 from retint.bench.page.measures import CHARTED, MEASURES
 from retint.bench.page.pictures import Album
 from retint.bench.report import VIVID
-from retint.bench.statistics import Interval
+from retint.bench.statistics import Interval, differences
 
 CROWD = 12
 """Rows above which the shuffled ones are left out of the charts."""
@@ -51,13 +51,15 @@ def _values(row: Row, measure: str) -> list[float | None] | None:
 
 
 def _differences(rows: list[Row], measure: str) -> list[list[list[float | None] | None]]:
-    """[of][from]: value, low, high."""
+    """[of][from]: value, low, high; None with itself and without a picture in common."""
+    there = [k for k, row in enumerate(rows) if measure in row.per_picture]
     found: list[list[list[float | None] | None]] = [[None] * len(rows) for _ in rows]
-    for i, row in enumerate(rows):
-        for j, other in enumerate(rows[:i]):
-            if less := difference(row, other, measure):
-                found[i][j] = _ends(less)
-                found[j][i] = _ends(Interval(-less.value, -less.high, -less.low))
+    for k, line in zip(
+        there, differences([rows[k].per_picture[measure] for k in there]), strict=True
+    ):
+        for other, less in zip(there, line, strict=True):
+            if other != k and less.pictures:
+                found[k][other] = _ends(less)
     return found
 
 

@@ -110,7 +110,8 @@ def costs(judgement: Judgement) -> str:
         if math.isfinite(beside):
             times = number(row.cost.get("ms")) / beside
             cells += _cell(times, f"{times:.1f}") if math.isfinite(times) else "<td></td>"
-        body.append(f'<tr><th scope="row">{escape(row.name)}</th>{cells}</tr>')
+        name = f'<th scope="row" data-sort="{escape(row.name.casefold())}">{escape(row.name)}</th>'
+        body.append(f"<tr>{name}{cells}</tr>")
     return _table("costs", "Cost", head, body)
 
 
