@@ -72,6 +72,21 @@ def test_film_through_the_command(photographs: dict[str, Path], fake_onnx: Path,
     assert pyvips.Image.new_from_file(str(sheet)).width > 600
 
 
+def test_film_beside_a_set(
+    photographs: dict[str, Path], colours: Path, fake_onnx: Path, tmp_path: Path
+):
+    film = photographs["grey.jpg"].parent
+    words = "--model", fake_onnx, "--set", colours, "--film", film, "--json", tmp_path / "both.json"
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    assert "not to be told from" in result.output or "above that of" in result.output
+    assert "left grey" in result.output
+    found = json.loads((tmp_path / "both.json").read_text("utf-8"))
+    assert len(found["set"]["files"]) == 6
+    assert len(found["film_of"]["files"]) == 5
+    assert "left_grey" in found["film"]["fake"]["figures"]
+
+
 def test_sheets_go_on_on_further_pages(fake_onnx: Path, tmp_path: Path):
     for i in range(19):
         write(tmp_path / f"{i:02}.png", scene(20, 30, seed=i))
@@ -88,7 +103,7 @@ def test_sheets_go_on_on_further_pages(fake_onnx: Path, tmp_path: Path):
     ("words", "says", "code"),
     [
         ([], "give --set DIR or --film DIR", 2),
-        (["--set", ".", "--film", "."], "give --set DIR or --film DIR", 2),
+        (["--film", ".", "--html", "page.html"], "--html needs the true colours of --set", 2),
         (["--film", ".", "--check"], "--check needs the true colours", 2),
         (["--set", "nowhere"], "there are no pictures", 1),
         (["--set", ".", "--device", "abacus"], "device abacus is not to be had", 1),

@@ -19,6 +19,9 @@ from retint.errors import InputError
 from retint.photo import Photo
 from retint.predict import OnnxPredictor, resize
 
+SHUFFLED = ", shuffled"
+"""End of the names of shuffled contestants."""
+
 Kind: TypeAlias = Literal["grey", "mean colour", "shuffled", "model", "folder"]
 
 
@@ -236,7 +239,7 @@ class Shuffled:
     kind: Kind = "shuffled"
 
     def __init__(self, source: Source, order: Sequence[str], pictures: PictureSet) -> None:
-        self.name = f"{source.name}, shuffled"
+        self.name = source.name + SHUFFLED
         self.model = source.model
         self.source = source
         self.pictures = pictures

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from retint import metrics
 from retint.bench import measures
 from retint.bench.contestants import (
+    SHUFFLED,
     Colouring,
     Contestant,
     Folder,
@@ -140,6 +141,8 @@ def _check_names(names: Sequence[str]) -> None:
     for name in names:
         if name in own or names.count(name) > 1:
             raise OptionsError(f"two contestants are named {name}: give one another name")
+        if name.endswith(SHUFFLED):
+            raise OptionsError(f"a contestant is named {name}: that is a baseline's name")
 
 
 def _contestants(

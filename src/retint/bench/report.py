@@ -4,14 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from retint import metrics
 from retint.bench import statistics
 from retint.bench.evaluate import Evaluation, Row
-from retint.bench.statistics import Interval
+from retint.bench.statistics import Difference, Interval
 from retint.bench.survey import Column, Survey
 
 SCHEMA = 2
@@ -35,13 +35,14 @@ NOTES = (
 )
 
 
+Apart: TypeAlias = Mapping[tuple[str, str], Difference]
+"""How far the dE of the one row lies above that of the other, by their names."""
+
+
 def summary(evaluation: Evaluation) -> dict[str, Any]:
     """Everything about the set, its rows and the verdicts, as plain values for JSON."""
-    about = evaluation.survey
-    apart = {
-        frozenset((row.name, other.name)): _difference(row, other)
-        for row, other in combinations(evaluation.rows, 2)
-    }
+    about, rows = evaluation.survey, evaluation.rows
+    apart = _apart(rows)
     return {
         "schema": SCHEMA,
         "set": {
@@ -57,10 +58,14 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
             "histogram": about.histogram.tolist(),
             "files": about.files,
         },
-        "rows": [_row(row, evaluation) for row in evaluation.rows],
-        "ties": [sorted(pair) for pair, less in apart.items() if not (less.below or less.above)],
+        "rows": [_row(row, evaluation, apart) for row in rows],
+        "ties": [
+            sorted((row.name, other.name))
+            for row, other in combinations(rows, 2)
+            if not (apart[row.name, other.name].below or apart[row.name, other.name].above)
+        ],
         "failed": evaluation.failed,
-        "verdicts": {row.name: _verdict(row, evaluation) for row in _competing(evaluation)},
+        "verdicts": {row.name: _verdict(row, evaluation, apart) for row in _competing(rows)},
         "judges": evaluation.notes,
         "notes": NOTES,
     }
@@ -71,7 +76,7 @@ def passed(verdict: Sequence[Mapping[str, Any]]) -> bool:
     return all(line["holds"] for line in verdict)
 
 
-def _row(row: Row, evaluation: Evaluation) -> dict[str, Any]:
+def _row(row: Row, evaluation: Evaluation, apart: Apart) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": row.name,
         "kind": row.kind,
@@ -84,10 +89,12 @@ def _row(row: Row, evaluation: Evaluation) -> dict[str, Any]:
         "per_picture": {name: _plain(column) for name, column in row.figures.items()},
     }
     if row.kind in COMPETING:
-        others = [other for other in _competing(evaluation) if other is not row]
-        found["rank"] = 1 + sum(_difference(other, row).below for other in others)
+        others = _competing(evaluation.rows)
+        found["rank"] = 1 + sum(apart[other.name, row.name].below for other in others)
         found["no_better_than"] = [
-            other.kind for other in _baselines(row, evaluation) if not _difference(row, other).below
+            other.kind
+            for other in _baselines(row, evaluation.rows)
+            if not apart[row.name, other.name].below
         ]
     return found
 
@@ -135,11 +142,11 @@ def _set_figures(row: Row, about: Survey) -> dict[str, Any]:
     return found
 
 
-def _verdict(row: Row, evaluation: Evaluation) -> list[dict[str, Any]]:
+def _verdict(row: Row, evaluation: Evaluation, apart: Apart) -> list[dict[str, Any]]:
     """The bar: dE below each baseline's beyond doubt, and colours as vivid as the truth's."""
     lines: list[dict[str, Any]] = []
-    for other in _baselines(row, evaluation):
-        less = _difference(row, other)
+    for other in _baselines(row, evaluation.rows):
+        less = apart[row.name, other.name]
         word = "below" if less.below else "above" if less.above else "not to be told from"
         lines.append(
             {
@@ -166,24 +173,27 @@ def _verdict(row: Row, evaluation: Evaluation) -> list[dict[str, Any]]:
     return lines
 
 
-def _competing(evaluation: Evaluation) -> list[Row]:
-    return [row for row in evaluation.rows if row.kind in COMPETING]
+def _competing(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row.kind in COMPETING]
 
 
-def _baselines(row: Row, evaluation: Evaluation) -> list[Row]:
+def _baselines(row: Row, rows: Sequence[Row]) -> list[Row]:
     """What a row has to beat: grey, the mean colour, and its own colours shuffled."""
-    others = (other for other in evaluation.rows if other.kind not in COMPETING)
+    others = (other for other in rows if other.kind not in COMPETING)
     return [other for other in others if other.model in ("", row.model)]
 
 
-def _difference(row: Row, other: Row) -> statistics.Difference:
-    """How far the dE of the one lies above that of the other."""
-    nothing = np.full(len(row.area), np.nan)
-    delta_e, others = (one.figures.get("delta_e", nothing) for one in (row, other))
-    return statistics.difference(delta_e, others)
+def _apart(rows: Sequence[Row]) -> Apart:
+    columns = [row.figures.get("delta_e", np.full(len(row.area), np.nan)) for row in rows]
+    lines = statistics.differences(columns)
+    return {
+        (row.name, other.name): less
+        for row, line in zip(rows, lines, strict=True)
+        for other, less in zip(rows, line, strict=True)
+    }
 
 
-def _told(less: statistics.Difference) -> str:
+def _told(less: Difference) -> str:
     if less.pictures == 0:
         return "no picture in common"
     few = f"; {less.pictures} pictures are too few" if less.pictures < statistics.FEWEST else ""

@@ -54,7 +54,11 @@ def _named(
     type=_FOLDER,
     help="Where a manifest's pictures are  [the folder of its name beside it, or its own].",
 )
-@click.option("--film", type=_FOLDER, help="Folder of photographs without true colours to look at.")
+@click.option(
+    "--film",
+    type=_FOLDER,
+    help="Folder of photographs without true colours to look at; alone, or beside --set.",
+)
 @click.option("--limit", type=click.IntRange(1), help="Take so many pictures, evenly spread.")
 @click.option(
     "--longest",
@@ -128,10 +132,10 @@ def command(
     """
     if context.invoked_subcommand:
         return
-    if (chosen is None) == (film is None):
+    if chosen is None and film is None:
         raise click.UsageError("give --set DIR or --film DIR")
     needing = {"check": check, "html": html, "pictures": root, "resume": resume, **files}
-    if film and any(needing.values()):
+    if chosen is None and any(needing.values()):
         first = next(name for name, given in needing.items() if given)
         raise click.UsageError(f"--{first} needs the true colours of --set")
     from retint.bench import report
@@ -150,6 +154,9 @@ def command(
         found |= report.summary(judged)
         if cost:
             found |= contest.measure_cost(found)
+        if film:  # beside the set: its failures and files do not mix with the set's
+            found["film_of"] = contest.look(film, None, jobs)
+            found["film"] = found["film_of"].pop("film")
         if html:
             from retint.bench.page import write_page
 

@@ -134,7 +134,10 @@ class Contest:
 
 def told(found: Mapping[str, Any]) -> str:
     """What was found, as Markdown."""
-    return film.table(found) if "film" in found else tables.table(found)
+    parts = [tables.table(found)] if "rows" in found else []
+    if "film" in found:
+        parts.append(film.table({**found, **found.get("film_of", {})}))
+    return "\n\n".join(parts)
 
 
 def passed(found: Mapping[str, Any]) -> bool:
