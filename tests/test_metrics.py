@@ -245,6 +245,7 @@ def test_colours_beyond_the_histogram_count_at_its_edge():
 histograms = st.lists(st.integers(0, 1000), min_size=9, max_size=9).filter(any)
 
 
+@settings(deadline=None)
 @given(histograms, histograms)
 def test_ab_distance_is_scipys_jensen_shannon_distance(one: list[int], other: list[int]):
     distance = metrics.ab_distance(one, other)
@@ -253,6 +254,7 @@ def test_ab_distance_is_scipys_jensen_shannon_distance(one: list[int], other: li
     assert metrics.ab_distance(other, one) == pytest.approx(distance)
 
 
+@settings(deadline=None)
 @given(histograms, histograms, histograms, st.integers(1, 50))
 def test_ab_distance_is_a_metric_of_shares(
     one: list[int], other: list[int], third: list[int], times: int

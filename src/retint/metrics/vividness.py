@@ -1,10 +1,12 @@
 """How colourful a colouring is, by itself and beside the truth."""
 
+from typing import Self
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from retint.color import Floats
-from retint.metrics.accumulate import PictureMean
+from retint.metrics.accumulate import PictureMean, Sum
 from retint.metrics.arrays import finite, floats, pair
 
 
@@ -41,9 +43,7 @@ def chroma(ab: ArrayLike) -> Floats:
 
 def chroma_ratio(ab: ArrayLike, truth: ArrayLike) -> float:
     """Mean chroma of a colouring over that of the truth; nan where the truth is grey."""
-    ab, truth = pair(ab, truth)
-    true = float(chroma(truth).mean(dtype=np.float64))
-    return float(chroma(ab).mean(dtype=np.float64)) / true if true > 0 else float("nan")
+    return ChromaRatio().update(ab, truth).compute()
 
 
 class Colourfulness(PictureMean):
@@ -64,10 +64,18 @@ class DeltaColourfulness(PictureMean):
     measure = staticmethod(delta_colourfulness)
 
 
-class ChromaRatio(PictureMean):
-    """Mean of `chroma_ratio` over the pictures whose truth has colour."""
+class ChromaRatio(Sum):
+    """Mean chroma of all pictures over that of their truths: one pale truth weighs no more."""
 
-    measure = staticmethod(chroma_ratio)
+    def update(self, ab: ArrayLike, truth: ArrayLike) -> Self:
+        """Measure one more picture: ab and truth (..., 2) in Lab units."""
+        means = [chroma(v).mean(dtype=np.float64) for v in pair(ab, truth)]
+        return self.add(np.array(means))
+
+    def compute(self) -> float:
+        """The ratio, nan where no truth has colour; ValueError before the first picture."""
+        found, true = map(float, self.summed())
+        return found / true if true > 0 else float("nan")
 
 
 def _opponents(rgb: ArrayLike) -> tuple[Floats, Floats]:
