@@ -66,3 +66,17 @@ def test_equal_contestants_are_wrongly_told_apart_in_one_of_twenty():
         less = statistics.difference(rng.normal(10, 3, 60), rng.normal(10, 3, 60))
         apart += less.below or less.above
     assert 2 <= apart <= 22
+
+
+def test_all_pairs_at_once_are_what_each_pair_is():
+    rng = np.random.default_rng(4)
+    columns = rng.normal(10, 3, (4, 40))
+    columns[2, ::3] = np.nan
+    found = statistics.differences(columns)
+    for one in range(4):
+        for other in range(4):
+            alone = statistics.difference(columns[one], columns[other])
+            pair = found[one][other]
+            assert pair.pictures == alone.pictures
+            ends = (alone.value, alone.low, alone.high)
+            assert (pair.value, pair.low, pair.high) == pytest.approx(ends, abs=1e-9)

@@ -49,6 +49,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
             "name": evaluation.pictures.name,
             "frozen": evaluation.pictures.frozen,
             "pictures": len(about.files),
+            "of": len(evaluation.pictures.files) + len(evaluation.pictures.others),
             "sha256": about.sha256,
             "left_out": about.left_out,
             "true_colourfulness": float(about.figures["colourfulness"].mean()),

@@ -188,7 +188,8 @@ def _said(found: Plain) -> list[str]:
     about = found["set"]
     a, b = about["mean_ab"]
     said = [
-        f"{about['name']}: {about['pictures']} pictures{', frozen' if about['frozen'] else ''}, "
+        f"{about['name']}{', frozen' if about['frozen'] else ''}: {about['pictures']} of "
+        f"{about['of']} pictures, "
         f"{len(about['left_out'])} left out, true colourfulness {about['true_colourfulness']:.1f}; "
         f"mean colour ({a:.1f}, {b:.1f}) of {about['mean_ab_of']}."
     ]
