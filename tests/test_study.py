@@ -1,6 +1,5 @@
 """Studies are made blind and balanced: files that tell nothing, trials dealt evenly."""
 
-import csv
 import json
 import math
 from collections import Counter
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from conftest import scene
+from drawn_study import create, draw, draw_photographs
 from retint.cli import main
 from retint.errors import InputError, OptionsError
 from retint.study.design import ABSURD, GREY, ORIGINAL, Kind, Picture, Role, Settings, Study
@@ -21,34 +21,9 @@ from retint.study.power import detectable, half_width, judges_needed
 from retint.study.trials import is_answer, is_right, plain, plan
 
 
-def draw(path: Path, seed: int, gains: tuple[float, float, float] = (1, 1, 1)) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    codes = np.rint(np.clip(scene(48, 72, seed) * gains, 0, 1) * 255).astype(np.uint8)
-    Image.fromarray(codes).save(path)
-
-
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
-    """Twelve photographs in `set`, coloured by `warm` and `cold`, and what is in them."""
-    rows = [["file", "names"]]
-    for seed in range(12):
-        name = f"{'ab'[seed % 2]}/{seed:02}.png"
-        draw(tmp_path / "set" / name, seed)
-        draw(tmp_path / "warm" / name, seed, (1, 0.8, 0.6))
-        draw(tmp_path / "cold" / name, seed, (0.6, 0.8, 1))
-        rows.append([name, ["a hill; mountain", "sun", "sky"][seed % 3]])
-    with (tmp_path / "labels.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
-    return tmp_path
-
-
-def create(folder: Path, *words: str, folders: tuple[str, ...] = ("warm", "cold")) -> str:
-    """`retint study create study ...`, with what it says."""
-    given = [word for name in folders for word in ("--folder", f"{name}={folder / name}")]
-    arguments = ["study", "create", str(folder / "study"), "--set", str(folder / "set"), *given]
-    result = CliRunner().invoke(main, [*arguments, *words])
-    assert result.exit_code == 0, result.output
-    return result.output
+    return draw_photographs(tmp_path)
 
 
 def design(kind: Kind, pictures: int, contestants: int, **about: object) -> Study:
@@ -65,7 +40,7 @@ def design(kind: Kind, pictures: int, contestants: int, **about: object) -> Stud
 
 def test_files_tell_nothing(photographs: Path):
     said = create(photographs, "--practice", "2", "--catch", "3", "--contact", "a@example.org")
-    assert "7 pictures, 2 contestants" in said
+    assert "study: warm, cold; pictures to judge: 7" in said
     study = Study.load(photographs / "study")
     folder = study.folder / "pictures"
     used: list[str] = []

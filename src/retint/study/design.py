@@ -28,8 +28,6 @@ GREY = "grey"
 ABSURD = "absurd"
 """Version of a picture in colours that nobody takes for real; for catch trials."""
 
-LEAST_EXPOSURE = {"real-or-fake": 50, "prefer": 0, "name": 17}
-
 
 class Usual(NamedTuple):
     """What a study of a kind has where nothing else is said."""
@@ -74,12 +72,18 @@ class Settings:
                 raise OptionsError(f"{item.name} is {value!r}; it wants a {item.type.__name__}")  # type: ignore[union-attr]
         if self.kind not in get_args(Kind):
             raise OptionsError(f"kind is {self.kind!r}; there are {', '.join(get_args(Kind))}")
-        least = {"trials": 1, "judges": 1, "exposure_ms": LEAST_EXPOSURE[self.kind]}
-        for name in ("practice", "catch", "gap_ms", "exposure_tolerance_ms", *least):
-            if getattr(self, name) < least.get(name, 0):
-                raise OptionsError(
-                    f"{name} is {getattr(self, name)}; at least {least.get(name, 0)}"
-                )
+        lowest = {"trials": 1, "judges": 1}
+        for name in (
+            "practice",
+            "catch",
+            "exposure_ms",
+            "gap_ms",
+            "exposure_tolerance_ms",
+            *lowest,
+        ):
+            value, least = getattr(self, name), lowest.get(name, 0)
+            if value < least:
+                raise OptionsError(f"{name} is {value}; at least {least}")
         if not 0 <= self.catch_pass <= 1:
             raise OptionsError(f"catch_pass is {self.catch_pass}; it is a share, 0 to 1")
         if self.choices and not 2 <= self.choices <= 9:

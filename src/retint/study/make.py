@@ -104,16 +104,17 @@ def make(
     names: Mapping[str, Sequence[str]] | None = None,
     size: int = SIZE,
     contact: str = "",
+    about: Mapping[str, Any] | None = None,
     progress: Callable[[Iterable[str]], Iterable[str]] = lambda files: files,
 ) -> Made:
     """Write a study into a new folder, whole or not at all.
 
     names: what may be answered for each file, where objects are to be named; pictures without any
-    are not used. In an order drawn by the seed the first pictures are for practice, the next for
-    catch trials, and judges are tested on all others. A picture that cannot be read, that a
-    contestant has not coloured or, for real-or-fake, that has no colour, is left out. Raises
-    OptionsError where contestants or pictures are too few, OutputError where the folder cannot be
-    written.
+    are not used. about: what else the key and the report shall say. In an order drawn by the seed
+    the first pictures are for practice, the next for catch trials, and judges are tested on all
+    others. A picture that cannot be read, that a contestant has not coloured or, for real-or-fake,
+    that has no colour, is left out. Raises OptionsError where contestants or pictures are too few,
+    OutputError where the folder cannot be written.
     """
     if folder.exists():
         raise OutputError(f"{folder}: is there already; a study gets a new folder")
@@ -140,9 +141,9 @@ def make(
                 pictures.append(Picture(file, role, files, tuple(names.get(file, ()))))
         _check_enough(len(pictures), settings)
         check_names(pictures, settings)
-        about = {"left_out": left_out, "size": size}
+        known = {**(about or {}), "size": size, "left_out": left_out}
         texts, consent = default_texts(settings.kind), default_consent(settings, contact)
-        _write_study(Study(place, settings, called, tuple(pictures), texts, consent, about))
+        _write_study(Study(place, settings, called, tuple(pictures), texts, consent, known))
     return Made(Study.load(folder), left_out)
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import click
 from retint.errors import InputError, OptionsError
 
 if TYPE_CHECKING:
+    from retint.colorizer import Colorizer
     from retint.study.design import Settings
     from retint.study.make import Colours
 
@@ -22,7 +23,9 @@ KINDS = ("real-or-fake", "prefer", "name")
 @click.argument("study", type=_FOLDER)
 @click.option("--kind", type=click.Choice(KINDS), default=KINDS[0], show_default=True,
               help="What judges are asked.")  # fmt: skip
-@click.option("--set", "photographs", type=_FOLDER, required=True, help="Folder of photographs.")
+@click.option("--set", "chosen", type=click.Path(path_type=Path), required=True, metavar="DIR|FILE",
+              help="Photographs: a folder, or a manifest of `retint bench freeze`.")  # fmt: skip
+@click.option("--pictures", "root", type=_FOLDER, help="Where a manifest's pictures are.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Take so many, evenly spread.")
 @click.option(
     "--model", "models", multiple=True, help="A model's name or .onnx file; again for more."
@@ -54,7 +57,8 @@ KINDS = ("real-or-fake", "prefer", "name")
 def command(
     study: Path,
     kind: Any,
-    photographs: Path,
+    chosen: Path,
+    root: Path | None,
     limit: int | None,
     models: tuple[str, ...],
     folders: tuple[str, ...],
@@ -76,7 +80,9 @@ def command(
 
     Rules, texts and consent lie there as files to be edited before the first judge begins.
     """
-    from retint.bench.sets import PictureSet
+    from retint.bench.frozen import open_set
+    from retint.colorizer import Colorizer
+    from retint.predict import load
     from retint.study.design import DEFAULTS, Settings
     from retint.study.make import make
 
@@ -94,45 +100,44 @@ def command(
         choices=choices if kind == "name" else 0,
         judges=judges,
     )
-    pictures = PictureSet.of_folder(photographs, limit)
+    colorizers = {
+        _label(name): Colorizer(load(name, device=device)) for name in dict.fromkeys(models)
+    }
+    pictures = open_set(chosen, root, limit)
     made = make(
         study,
         pictures,
         settings,
-        _contestants(models, folders, also, pictures.files, device),
+        _contestants(colorizers, folders, also, pictures.files),
         names=_names(labels) if labels else None,
         size=size,
         contact=contact,
+        about={"models": {name: each.model.weights_sha256 for name, each in colorizers.items()}},
         progress=_progress,
     )
     for file, why in made.left_out.items():
         click.echo(f"left out: {file}: {why}", err=True)
     tested = len(made.study.by_role["test"])
-    click.echo(f"{study}: {tested} pictures, {len(made.study.contestants)} contestants")
+    click.echo(f"{study}: {', '.join(made.study.contestants)}; pictures to judge: {tested}")
     click.echo(_expected(settings, tested, len(made.study.contestants)))
     click.echo(f"Edit its texts.toml and consent.txt, then: retint study serve {study}")
 
 
 def _contestants(
-    models: tuple[str, ...],
+    models: Mapping[str, "Colorizer"],
     folders: tuple[str, ...],
     also: tuple[str, ...],
-    files: Iterable[str],
-    device: str,
+    files: Sequence[str],
 ) -> list["Colours"]:
     from retint.bench.contestants import Folder, Grey, Model
-    from retint.colorizer import Colorizer
-    from retint.predict import load
     from retint.study.make import Original
 
-    found: list[Colours] = [
-        Model(_label(name), Colorizer(load(name, device=device))) for name in models
-    ]
+    found: list[Colours] = [Model(name, colorizer) for name, colorizer in models.items()]
     for each in folders:
         name, equals, path = each.partition("=")
         if not (name and equals and path):
             raise OptionsError(f"--folder {each}: NAME=DIR is wanted")
-        found.append(Folder(name, Path(path), list(files)))
+        found.append(Folder(name, Path(path), files))
     return [*found, *({"original": Original, "grey": Grey}[name]() for name in dict.fromkeys(also))]
 
 
@@ -159,21 +164,21 @@ def _expected(settings: "Settings", pictures: int, contestants: int) -> str:
     """How long it takes, and how sure one will be."""
     from retint.study.power import detectable, half_width
 
-    tested = min(settings.trials, pictures)
-    if settings.kind == "real-or-fake":
-        each = max(1, tested // contestants)
-        reach = f"a fooling rate of 30 % is known to +-{half_width(0.3, settings.judges, each):.0%}"
-    elif settings.kind == "prefer":
-        each = max(1, tested * 2 // (contestants * (contestants - 1)))
-        reach = (
-            f"a preference of {0.5 + detectable(settings.judges, each):.0%} to one half is found"
-        )
+    compared = {
+        "real-or-fake": contestants,
+        "prefer": contestants * (contestants - 1) // 2,
+        "name": contestants + 1,
+    }
+    each = max(1, min(settings.trials, pictures) // compared[settings.kind])
+    if settings.kind == "prefer":
+        reach = f"a preference of {100 * (0.5 + detectable(settings.judges, each)):.0f} % is found"
     else:
-        each = max(1, tested // (contestants + 1))
-        reach = f"an accuracy of 70 % is known to +-{half_width(0.7, settings.judges, each):.0%}"
-    text = f"About {settings.minutes} minutes a judge. With {settings.judges} judges {reach}."
+        half = 100 * half_width(0.3, settings.judges, each)
+        reach = f"a rate of 30 % is known to within {half:.0f} points"
+    text = f"Minutes for a judge: about {settings.minutes}. With {settings.judges} judges {reach}."
     if settings.catch:
-        text += f" Who guesses blindly passes the catch trials in {settings.chance_of_passing:.0%}."
+        chance = 100 * settings.chance_of_passing
+        text += f" Who guesses blindly passes the catch trials in {chance:.0f} % of cases."
     return text
 
 
