@@ -2,7 +2,10 @@
 
 import http.client
 import json
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -427,6 +430,24 @@ def test_nothing_asked_yet_and_no_database(study: Study):
     path.write_bytes(b"no database at all, but long enough to be looked at" * 20)
     with pytest.raises(InputError, match="not a database"), Answers(path, readonly=True) as answers:
         answers.asked()
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_it_is_ended(study: Study, end: signal.Signals):
+    words = [sys.executable, "-m", "retint", "study", "serve", str(study.folder), "--port", "0"]
+    with subprocess.Popen([*words, "--host", "0.0.0.0"], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        told = run.stdout.readline()
+        assert told.startswith("0 of 40 judges have finished: http://")
+        url = urlsplit(told.split()[-1])
+        connection = http.client.HTTPConnection("127.0.0.1", url.port, timeout=10)
+        connection.request("GET", url.path, headers={"Host": url.netloc})
+        assert b"<title>Study</title>" in connection.getresponse().read()
+        connection.close()
+        run.send_signal(end)
+        rest = run.stdout.read()
+        assert run.wait(timeout=20) == 0
+    assert "0 of 40 judges have finished. retint study report" in rest
 
 
 def test_a_killed_server_loses_no_answer(study: Study):
