@@ -146,6 +146,19 @@ class Blind(Brightness):
         raise ModelError("eyes.onnx: failed")
 
 
+class Silent(Brightness):
+    """A judge that finds nothing."""
+
+    name = "silence"
+    key = "silence 1"
+
+    def measure(self, truth: Truth, colouring: Colouring) -> dict[str, Any]:
+        return {}
+
+    def compute(self, found: Any) -> dict[str, Any]:
+        return {}
+
+
 def test_extra_judges_are_asked_and_remembered(pictures: PictureSet, tmp_path: Path):
     first = judged({"red": Reddish()}, pictures, resume=tmp_path)
     judge = Brightness()
@@ -164,8 +177,12 @@ def test_extra_judges_are_asked_and_remembered(pictures: PictureSet, tmp_path: P
     assert "Without blind: eyes.onnx: failed." in told
 
     again = Brightness()
-    assert judged({"red": Reddish()}, pictures, judges=[again], resume=tmp_path)["rows"][3] == red
+    red_again = Reddish()
+    found = judged({"red": red_again}, pictures, judges=[again, Silent()], resume=tmp_path)
+    assert found["rows"][3] == red
     assert again.calls == 0
+    judged({"red": red_again}, pictures, judges=[Silent()], resume=tmp_path)
+    assert red_again.calls == 7  # that there is nothing to say is remembered too
 
 
 def test_several_processes_find_what_one_finds(pictures: PictureSet):

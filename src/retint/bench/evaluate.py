@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from retint import metrics
 from retint.bench import measures
 from retint.bench.contestants import (
     SHUFFLED,
@@ -16,46 +14,21 @@ from retint.bench.contestants import (
     Contestant,
     Folder,
     Grey,
-    Kind,
     MeanColour,
     Model,
     Shuffled,
 )
-from retint.bench.measures import Counts, Judge, Record
+from retint.bench.measures import Judge, Record
 from retint.bench.records import Records, key_of
 from retint.bench.sets import PictureSet, Truth
-from retint.bench.survey import Column, Survey, survey
+from retint.bench.survey import Survey, survey
+from retint.bench.tally import Row, Tally
 from retint.bench.work import Progress, work_off
 from retint.colorizer import Colorizer
 from retint.errors import InputError, ModelError, OptionsError
-from retint.metrics.confidence import BINS
 
 SEED = 0
 """Of the order in which pictures hand their colours on for the shuffled rows."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One contestant, judged on every picture of the set.
-
-    `figures`: by metric. `area`: what each picture adds to the rebalanced AuC, the survey's
-    `weight` being what it would add without error. `by_bin`: of the set, see `metrics.auc_by_bin`.
-    `colours`: ab histogram of all its colourings. `calibration`: of a model that says how sure it
-    is. `left_out`: pictures without a usable colouring, and why. `judged`: what each extra judge
-    says of the set, by its name. `extra`: files of a folder that belong to no picture.
-    """
-
-    kind: Kind
-    name: str
-    model: str
-    figures: dict[str, Column]
-    area: Column
-    by_bin: NDArray[np.float64]
-    colours: Counts
-    calibration: metrics.ConfidenceCalibration | None
-    left_out: dict[str, str]
-    judged: dict[str, dict[str, Any]]
-    extra: list[str]
 
 
 @dataclass(frozen=True)
@@ -116,7 +89,7 @@ def evaluate(
             for name, path in folders.items()
         ]
         contestants = _contestants(sources, MeanColour(mean_ab), order, pictures)
-        tallies = [_Tally(about) for _ in contestants]
+        tallies = [Tally(about) for _ in contestants]
         work = _Work(pictures, contestants, [_Figures(), *judges])
         failed, speechless = _fill(tallies, work, order, records, jobs, progress)
     heard = {i: judge for i, judge in enumerate(judges, 1) if i not in speechless}
@@ -157,7 +130,7 @@ def _contestants(
 
 
 Task: TypeAlias = tuple[str, list[tuple[int, list[int]]]]
-"""A picture; the contestants to judge by their numbers, and of each the judges to ask, by theirs"""
+"""A picture; the numbers of contestants to judge, and of each the numbers of judges to ask."""
 
 Answer: TypeAlias = dict[int, Record | str] | InputError | ModelError
 """What each judge found of a colouring, or why it cannot judge; or why there is no colouring."""
@@ -204,8 +177,30 @@ class _Figures:
         return {}
 
 
+Missing: TypeAlias = dict[str, dict[int, dict[int, str]]]
+"""Of each picture, each contestant and each judge that has no record of them: the record's key."""
+
+
+def _known(
+    tallies: Sequence[Tally], work: _Work, order: Sequence[str], records: Records
+) -> Missing:
+    """Fill the tallies from the records; what these lack, in the order given."""
+    missing: Missing = {}
+    for file in order:
+        for number, contestant in enumerate(work.contestants):
+            depends = contestant.fingerprint(file), work.pictures.sha256(file)
+            for place, judge in enumerate(work.judges):
+                key = key_of(judge.key, *depends)
+                record = records.find(key)
+                if record is None:
+                    missing.setdefault(file, {}).setdefault(number, {})[place] = key
+                else:
+                    tallies[number].add(place, file, record)
+    return missing
+
+
 def _fill(
-    tallies: list["_Tally"],
+    tallies: Sequence[Tally],
     work: _Work,
     order: Sequence[str],
     records: Records,
@@ -218,105 +213,29 @@ def _fill(
     """
     failed: dict[str, str] = {}
     speechless: dict[int, str] = {}
-    todo: list[Task] = []
-    keys: dict[tuple[str, int, int], str] = {}
-    for file in order:
-        wanted: list[tuple[int, list[int]]] = []
-        for number, contestant in enumerate(work.contestants):
-            depends = contestant.fingerprint(file), work.pictures.sha256(file)
-            lacking: list[int] = []
-            for place, judge in enumerate(work.judges):
-                key = key_of(judge.key, *depends)
-                if record := records.find(key):
-                    tallies[number].add(place, file, record)
-                else:
-                    keys[file, number, place] = key
-                    lacking.append(place)
-            if lacking:
-                wanted.append((number, lacking))
-        if wanted:
-            todo.append((file, wanted))
+    missing = _known(tallies, work, order, records)
 
-    def waiting() -> Iterator[Task]:
-        for file, wanted in todo:
-            yield file, [w for w in wanted if work.contestants[w[0]].model not in failed]
+    def tasks() -> Iterator[Task]:
+        for file, wanted in missing.items():
+            going = {n: w for n, w in wanted.items() if work.contestants[n].model not in failed}
+            yield file, [(number, list(places)) for number, places in going.items()]
 
-    before = len(order) - len(todo)
+    before = len(order) - len(missing)
     progress("judging", before, len(order))
-    for done, (file, answers) in enumerate(work_off(work, waiting(), jobs), before + 1):
+    for done, (file, answers) in enumerate(work_off(work, tasks(), jobs), before + 1):
         for number, answer in answers:
-            contestant = work.contestants[number]
+            name, model = work.contestants[number].name, work.contestants[number].model
             if isinstance(answer, ModelError):
-                failed.setdefault(contestant.model, str(answer))
+                failed.setdefault(model, str(answer))
             elif isinstance(answer, InputError):
                 tallies[number].left_out[file] = str(answer)
             else:
                 for place, record in answer.items():
                     if isinstance(record, str):
                         speechless.setdefault(place, record)
-                        continue
-                    key = keys[file, number, place]
-                    records.append(key, record, file=file, contestant=contestant.name)
-                    tallies[number].add(place, file, record)
+                    else:
+                        key = missing[file][number][place]
+                        records.append(key, record, file=file, contestant=name)
+                        tallies[number].add(place, file, record)
         progress("judging", done, len(order))
     return failed, speechless
-
-
-class _Tally:
-    """What comes in of one contestant, in any order."""
-
-    def __init__(self, about: Survey) -> None:
-        self.about = about
-        self.place = {file: i for i, file in enumerate(about.files)}
-        self.figures: dict[str, Column] = {}
-        self.area = self._column()
-        self.right = measures.no_counts()
-        self.pixels = measures.no_counts()
-        self.colours = measures.no_counts()
-        self.calibration = np.zeros((4, BINS), np.int64)
-        self.left_out: dict[str, str] = {}
-        self.found: dict[int, dict[str, Record]] = {}
-
-    def add(self, judge: int, file: str, record: Record) -> None:
-        """One judge's record of one picture; the first judge's is ours."""
-        i = self.place[file]
-        if judge == 0:
-            self.area[i] = measures.weighed(record["right"], self.about.weights) / measures.PARTS
-            measures.add(self.right, record["right"])
-            measures.add(self.pixels, self.about.pixels[i])
-            measures.add(self.colours, record["colours"])
-            measures.add(self.calibration, record.get("calibration", [[], []]))
-        else:
-            self.found.setdefault(judge, {})[file] = record
-        for name, value in (record["figures"] if judge == 0 else record).items():
-            if isinstance(value, int | float):
-                self.figures.setdefault(name, self._column())[i] = value
-
-    def row(self, contestant: Contestant, judges: Mapping[int, Judge]) -> Row:
-        files = self.about.files
-        judged = {
-            judge.name: judge.compute([found[file] for file in files if file in found])
-            for place, judge in judges.items()
-            if (found := self.found.get(place))
-        }
-        return Row(
-            kind=contestant.kind,
-            name=contestant.name,
-            model=contestant.model,
-            figures=self.figures,
-            area=self.area,
-            by_bin=np.array([self.right / measures.PARTS, self.pixels], np.float64),
-            colours=self.colours,
-            calibration=self._calibration(),
-            left_out={file: self.left_out[file] for file in files if file in self.left_out},
-            judged=judged,
-            extra=contestant.extra if isinstance(contestant, Folder) else [],
-        )
-
-    def _calibration(self) -> metrics.ConfidenceCalibration | None:
-        if not self.calibration.any():
-            return None
-        return metrics.ConfidenceCalibration().add(self.calibration / measures.PARTS)
-
-    def _column(self) -> Column:
-        return np.full(len(self.about.files), np.nan)

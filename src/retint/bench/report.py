@@ -10,9 +10,10 @@ import numpy as np
 
 from retint import metrics
 from retint.bench import statistics
-from retint.bench.evaluate import Evaluation, Row
+from retint.bench.evaluate import Evaluation
 from retint.bench.statistics import Difference, Interval
 from retint.bench.survey import Column, Survey
+from retint.bench.tally import Row
 
 SCHEMA = 2
 """Of the JSON. The first had no per-picture gaps, and plain numbers for some figures."""
