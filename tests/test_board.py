@@ -249,7 +249,7 @@ def test_the_page_ranks_the_unfinished_apart():
     assert "| shuffled |" in unfinished
     assert "`absent` failed: no memory" in unfinished
     assert "| 000 | better is better |" in unfinished
-    assert "**confirmed** |" in unfinished
+    assert "**confirmed** by one training |" in unfinished
     assert "All brown." in text
     assert "](curves.svg)" in text
     assert "](found.json)" in text

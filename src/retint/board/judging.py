@@ -26,14 +26,14 @@ def held_out(data: Path, classes: Sequence[str]) -> PictureSet:
 
 
 def judge(
-    models: Mapping[str, Path | str],
+    models: Mapping[str, Any],
     pictures: PictureSet,
     kept: Path,
     *,
     jobs: int = 1,
     progress: Progress = lambda what, done, of: None,
 ) -> dict[str, Any]:
-    """The judgement (`bench --json`) of models, given as files or released models' names, on a set.
+    """The judgement (`bench --json`) of models, given as paths or released models' names, on a set.
 
     kept: the folder in which what was measured is found again. The mean colour is that of the
     released model's corpus. Errors as for `evaluate` and `load`.

@@ -121,7 +121,8 @@ def _legend(found: Mapping[str, Any]) -> str:
         "surely worse, by paired differences of dE (95 %), so that networks of one rank cannot be "
         "told apart. ms: thumbnail, network and fit of one picture of the set, median. CPU min: "
         "processor time of the training. dE: mean CIEDE2000, with the interval that holds 95 % of "
-        "the resamples of the pictures. colour: colourfulness over the truth's. AuC: rebalanced "
+        "the resamples of the pictures; the unfinished are not judged on `eval`, and those in "
+        "their warm-up not at all. colour: colourfulness over the truth's. AuC: rebalanced "
         "([what these are](bench.md)). no better than: baselines that its dE is not surely below. "
         "Intervals are over pictures: another seed of the training would give another network."
     )
@@ -158,5 +159,12 @@ def _claim(claim: Mapping[str, Any]) -> list[str]:
         claim["says"],
         claim["compares"],
         differences,
-        f"**{claim['verdict']}**" if claim["differences"] else claim["verdict"],
+        _verdict(claim),
     ]
+
+
+def _verdict(claim: Mapping[str, Any]) -> str:
+    trainings = len(claim["differences"])
+    if not trainings:
+        return claim["verdict"]
+    return f"**{claim['verdict']}**" + (" by one training" if trainings == 1 else "")

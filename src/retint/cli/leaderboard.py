@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
+WARM = 0.1
+"""Share of its pictures after which a network is worth judging: the rate's warm-up."""
+
 
 @click.command(name="leaderboard")
 @click.argument("plan", type=_FILE, default=Path("benchmarks/leaderboard.toml"))
@@ -118,11 +121,11 @@ def command(
     if final:
         root = final_pictures or _shared("eval")
         sets["eval"] = open_set(final, _root(final, root), limit)
-    judgements = _judgements(networks, chosen, runs, sets)
+    judgements = _judgements(chosen, runs, sets)
     found = standings.board(
         [_line(network, runs, judgements) for network in chosen.networks.values()],
         judgements,
-        _tests(claimed, networks, judgements, corpus, runs),
+        _tests(claimed, networks, sets, corpus, runs),
         beside=(*standings.BASELINES, *chosen.references),
         circumstances=circumstances() | _load(),
         remarks=chosen.remarks,
@@ -223,20 +226,21 @@ def _write_model(sources: list[Path], runs: Path, name: str) -> None:
 
 
 def _judgements(
-    networks: "Mapping[str, Network]", plan: "Plan", runs: Path, sets: "Mapping[str, PictureSet]"
+    plan: "Plan", runs: Path, sets: "Mapping[str, PictureSet]"
 ) -> dict[str, dict[str, Any]]:
-    """All networks that there are on the validation set, the finished of the plan, and what it
-    refers to, on the other."""
+    """The plan's networks that are past their warm-up on the validation set; on the other the
+    finished ones alone, and released models."""
     from retint.board import judging, trained
 
-    there = {name: trained.model(runs, name) for name in networks}
-    there = {name: model for name, model in there.items() if model.exists()}
-    asked: dict[str, dict[str, Path | str]] = {"validation": {**there}}
-    asked["eval"] = {name: name for name in plan.references} | {
-        name: model
-        for name, model in there.items()
-        if name in plan.networks and trained.read(runs, networks[name]).ended
-    }
+    there: dict[str, Path | str] = {}
+    finished: dict[str, Path | str] = {name: name for name in plan.references}
+    for name, network in plan.networks.items():
+        model, state = trained.model(runs, name), trained.read(runs, network)
+        if model.exists() and state.pictures >= WARM * network.pictures:
+            there[name] = model
+        if model.exists() and state.ended:
+            finished[name] = model
+    asked = {"validation": there, "eval": finished}
     return {
         name: judging.judge(asked[name], pictures, runs / "judged", progress=_told)
         for name, pictures in sets.items()
@@ -265,7 +269,7 @@ def _line(network: "Network", runs: Path, judgements: Mapping[str, Mapping[str, 
 def _tests(
     claimed: "Plan",
     networks: "Mapping[str, Network]",
-    judgements: Mapping[str, Mapping[str, Any]],
+    sets: "Mapping[str, PictureSet]",
     data: Path,
     runs: Path,
 ) -> "list[Tested]":
@@ -274,21 +278,16 @@ def _tests(
     from retint.board.claims import weigh
 
     ended = {name for name, network in networks.items() if trained.read(runs, network).ended}
-    usable = {*ended, *standings.BASELINES}
-    judged: dict[tuple[str, ...], Mapping[str, Any]] = {}
-    if "validation" in judgements:
-        judged[()] = judgements["validation"]
-    for classes in dict.fromkeys(claim.classes for claim in claimed.claims if claim.classes):
+    rows: dict[tuple[str, ...], Mapping[str, Mapping[str, Any]]] = {}
+    for classes in dict.fromkeys(claim.classes for claim in claimed.claims):
         about = [claim for claim in claimed.claims if claim.classes == classes]
         names = {name for claim in about for name in (*claim.of, *claim.against)}
         models = {name: trained.model(runs, name) for name in sorted(names & ended)}
-        if models:
-            shown = judging.held_out(data, classes)
-            judged[classes] = judging.judge(models, shown, runs / "judged", progress=_told)
-    rows = {
-        classes: {k: row for k, row in standings.rows_of(found).items() if k in usable}
-        for classes, found in judged.items()
-    }
+        models = {name: model for name, model in models.items() if model.exists()}
+        shown = judging.held_out(data, classes) if classes else sets.get("validation")
+        if models and shown:
+            judged = judging.judge(models, shown, runs / "judged", progress=_told)
+            rows[classes] = standings.rows_of(judged)
     return [weigh(claim, rows.get(claim.classes, {})) for claim in claimed.claims]
 
 
