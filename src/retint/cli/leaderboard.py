@@ -235,10 +235,10 @@ def _judgements(
     there: dict[str, Path | str] = {}
     finished: dict[str, Path | str] = {name: name for name in plan.references}
     for name, network in plan.networks.items():
-        model, state = trained.model(runs, name), trained.read(runs, network)
-        if model.exists() and state.pictures >= WARM * network.pictures:
+        model = trained.model(runs, name)
+        if model.exists() and _is_warm(network, runs):
             there[name] = model
-        if model.exists() and state.ended:
+        if model.exists() and trained.read(runs, network).ended:
             finished[name] = model
     asked = {"validation": there, "eval": finished}
     return {
@@ -246,6 +246,12 @@ def _judgements(
         for name, pictures in sets.items()
         if asked[name]
     }
+
+
+def _is_warm(network: "Network", runs: Path) -> bool:
+    from retint.board import trained
+
+    return trained.read(runs, network).pictures >= WARM * network.pictures
 
 
 def _root(chosen: Path, pictures: Path) -> Path | None:
@@ -292,11 +298,16 @@ def _tests(
 
 
 def _curves(plan: "Plan", runs: Path, output: Path) -> str | None:
-    """The name of a picture of what was measured during the trainings; None without one."""
+    """The name of a picture of what was measured during the trainings past their warm-up; None
+    without one."""
     from retint.watch import curves
     from retint.watch.runs import read
 
-    folders = [runs / name for name in plan.networks if (runs / name / "log.csv").exists()]
+    folders = [
+        runs / name
+        for name, network in plan.networks.items()
+        if (runs / name / "log.csv").exists() and _is_warm(network, runs)
+    ]
     if not folders:
         return None
     target = output.with_suffix(".svg")
