@@ -42,11 +42,38 @@ def test_help_loads_neither_runtime_nor_libvips():
     assert not loaded_after(code) & {"torch", "onnxruntime", "pyvips", "numpy"}
 
 
+def service_rooms() -> list[str]:
+    """Every module that needs the extra `serve`; the commands import theirs when they run."""
+    served = ("retint.serve", "retint.cli.serve._server", "retint.cli.serve.key._database")
+    return [name for name in rooms() if name.startswith(served)]
+
+
 def test_light_rooms_never_load_torch():
-    light = [name for name in rooms() if name not in torch_rooms()]
+    light = [name for name in rooms() if name not in torch_rooms() + service_rooms()]
     loaded = loaded_after(imports(light))
     assert "pyvips" in loaded
-    assert not loaded & {"torch", "onnx", "ray", "fastapi"}
+    assert not loaded & {"torch", "onnx", "ray", "fastapi", "sqlalchemy"}
+
+
+def test_the_service_never_loads_torch():
+    names = service_rooms()
+    assert names
+    loaded = loaded_after(imports(names))
+    assert {"fastapi", "sqlalchemy"} <= loaded
+    assert not loaded & {"torch", "onnx", "ray"}
+
+
+def test_the_service_says_what_it_needs():
+    blocked = "import sys; sys.modules['fastapi'] = None\n"
+    said = (
+        "from click.testing import CliRunner\nfrom retint.cli import main\n"
+        "for words in (['serve'], ['serve', 'key', 'list']):\n"
+        "    result = CliRunner().invoke(main, words)\n"
+        "    assert result.exit_code == 2\n"
+        "    assert result.stderr == \"retint: the service needs fastapi: pip install"
+        " 'retint[serve]'\\n\"\n"
+    )
+    assert "click" in loaded_after(blocked + said)
 
 
 def test_torch_rooms_load_on_a_machine_without_libvips():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from retint.chroma import Chroma as Chroma
+    from retint.client import Client as Client
     from retint.colorizer import Colorizer as Colorizer
     from retint.colorizer import Hint as Hint
     from retint.colorizer import Options as Options
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "Chroma": "chroma",
+    "Client": "client",
     "Colorizer": "colorizer",
     "DeviceError": "errors",
     "Hint": "colorizer",
@@ -44,6 +46,7 @@ _ROOMS = {
 
 __all__ = [
     "Chroma",
+    "Client",
     "Colorizer",
     "DeviceError",
     "Hint",

@@ -1,0 +1,26 @@
+"""`retint serve key list`: who was let in."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from retint.cli.serve._extra import the_extra
+from retint.cli.serve._place import with_place
+
+
+@click.command(name="list")
+@with_place
+def command(data: Path, db: str) -> None:
+    """List the API keys: id, name, since when, until when."""
+    with the_extra():
+        from retint.cli.serve.key._database import opened
+        from retint.serve import keys
+
+    for key in keys.every(opened(data, db)):
+        ended = "" if key.revoked is None else f"  revoked {_day(key.revoked)}"
+        click.echo(f"{key.id}  {key.name}  since {_day(key.created)}{ended}")
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()

@@ -1,0 +1,119 @@
+"""The application: its parts made and joined."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncGenerator, Generator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
+
+from retint import hub, predict
+from retint.errors import OptionsError, OutputError
+from retint.hub import Card
+from retint.journal import lock
+from retint.serve import about, colorize, jobs, problems
+from retint.serve.access import Access
+from retint.serve.bell import Bell
+from retint.serve.database import is_embedded, open_database
+from retint.serve.dispatch import Dispatcher
+from retint.serve.keys import every
+from retint.serve.meters import Meters
+from retint.serve.queue import Queue
+from retint.serve.service import Service
+from retint.serve.settings import Settings
+from retint.serve.sweep import sweep
+
+SWEEPING = 60.0  # seconds between removals of what has expired
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """A service as an ASGI application; it works while its lifespan lasts.
+
+    `app.state.service` holds its parts. Raises OutputError where the folder or the database cannot
+    be used, ModelError for a model that cannot be loaded, and OptionsError where keys are asked for
+    and there are none.
+    """
+    settings = replace(settings, data=settings.data.resolve())
+    try:
+        settings.jobs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{settings.data}: cannot be used ({error.strerror})") from error
+    queue = Queue(open_database(settings.url), Bell())
+    if settings.keys and not any(key.revoked is None for key in every(queue.engine)):
+        raise OptionsError("there is no API key yet: retint serve key add NAME makes one")
+    meters = Meters()
+    service = Service(
+        settings=settings,
+        queue=queue,
+        dispatcher=Dispatcher(settings, queue, meters),
+        meters=meters,
+        cards={name: _card(model) for name, model in settings.models.items()},
+    )
+    app = FastAPI(
+        title="retint",
+        summary="Colour for archive photographs: only the colour is new.",
+        version=version("retint"),
+        lifespan=_lifespan,
+    )
+    app.state.service = service
+    for room in (colorize, jobs, about):
+        app.include_router(room.router)
+    app.get("/", include_in_schema=False)(_front)
+    app.add_middleware(Access, meters=meters, max_bytes=settings.max_bytes)
+    problems.handle(app)
+    return app
+
+
+def _front() -> RedirectResponse:
+    return RedirectResponse("/docs")
+
+
+def _card(model: str) -> Card:
+    return hub.find(model).card if hub.is_name(model) else predict.load(model, device="cpu").card
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    service: Service = app.state.service
+    with ExitStack() as held:
+        if is_embedded(service.queue.engine):
+            held.enter_context(_alone(service.settings.data))
+            service.queue.release_all()  # what a killed server had
+        service.dispatcher.start()
+        sweeping = asyncio.create_task(_sweep(service))
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+            await run_in_threadpool(service.dispatcher.stop)
+            service.queue.engine.dispose()
+
+
+async def _sweep(service: Service) -> None:
+    while True:
+        try:
+            await run_in_threadpool(sweep, service.settings, service.queue)
+        except Exception:
+            log.exception("sweeping")
+        await asyncio.sleep(SWEEPING)
+
+
+@contextmanager
+def _alone(data: Path) -> Generator[None]:
+    """Hold a folder that only one server may work in."""
+    descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        lock(descriptor)
+        yield
+    except BlockingIOError:
+        raise OutputError(f"{data}: another server is at work in this folder") from None
+    finally:
+        os.close(descriptor)

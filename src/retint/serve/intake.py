@@ -1,0 +1,146 @@
+"""Photographs taken in: uploads brought to the disk, or paths below the root; then into the queue.
+
+A job is in the database when the answer leaves; a folder without a job is what a killed server
+left, and is swept away.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from fastapi import UploadFile
+
+from retint.colorizer import Hint, Options
+from retint.formats.codecs import printable
+from retint.serve.problems import Problem
+from retint.serve.service import Service
+from retint.serve.tables import Item, Job
+from retint.tinted import sync_folder
+from retint.walk import walk
+
+SPARE = 256 << 20  # bytes of the disk that are never used
+
+
+def new_job(key: str, options: Options, hints: Sequence[Hint], token: str | None = None) -> Job:
+    """A job that is not yet in the queue, and without photographs."""
+    return Job(
+        id=secrets.token_hex(12), key=key, token=token, options=options.to_dict(),
+        hints=[asdict(hint) for hint in hints],
+    )  # fmt: skip
+
+
+def take_uploads(service: Service, job: Job, files: Sequence[UploadFile]) -> Job:
+    """Bring uploads to the disk and their job into the queue; the job that has its token already,
+    where there is one. Raises Problem.
+    """
+    _check(service, len(files), sum(file.size or 0 for file in files))
+    folder = service.settings.folder(job.id)
+    sources = folder / "sources"
+    sources.mkdir(parents=True)
+    try:
+        names = _names([file.filename or "" for file in files])
+        paths = [_save(file, sources / name) for file, name in zip(files, names, strict=True)]
+        for written in (sources, folder, folder.parent):
+            sync_folder(written)
+        queued = _queue(service, job, paths, base=folder, shown=sources)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    if queued.id != job.id:
+        shutil.rmtree(folder, ignore_errors=True)
+    return queued
+
+
+def take_path(service: Service, job: Job, path: str) -> Job:
+    """Bring a photograph below the root, or all of a folder, into the queue; else as uploads."""
+    if service.settings.root is None:
+        raise Problem(422, "This service has no root for jobs by path: send the files.")
+    root = Path(os.path.realpath(service.settings.root))
+    try:
+        place = Path(os.path.realpath(root / path.strip("/")))
+        there = place.is_relative_to(root) and place.exists()
+    except ValueError:  # a NUL in it
+        there = False
+    if not there:
+        raise Problem(422, f"There is no {path!r} below the service's root.")
+    job.rooted = True
+    return _queue(service, job, [place], base=root, shown=place if place.is_dir() else place.parent)
+
+
+def _queue(service: Service, job: Job, paths: Sequence[Path], *, base: Path, shown: Path) -> Job:
+    """Put a job into the queue; sources are stored as seen from `base`, named from `shown`."""
+    out = service.settings.folder(job.id) / "results"  # which is never made: it only gives names
+    found = [
+        named
+        for named in walk(paths, out, format=job.options["format"])
+        if Path(os.path.realpath(named.source)).is_relative_to(os.path.realpath(base))
+    ]  # a link below the root may lead out of it
+    if job.rooted:
+        _check(service, len(found), sum(_size(named.source) for named in found))
+    job.total = len(found)
+    return service.queue.add(job, [
+        Item(
+            job=job.id, number=number, source=os.fsencode(named.source.relative_to(base)),
+            name=_told(named.source, shown), target=_told(named.target, out),
+            copy=_told(named.copy, out), problem=named.problem,
+            size=0 if job.rooted else _size(named.source),
+        )
+        for number, named in enumerate(found, 1)
+    ])  # fmt: skip
+
+
+def _check(service: Service, count: int, size: int) -> None:
+    """Raise a Problem for too few files, too many, or more than there is room for."""
+    settings = service.settings
+    if not count:
+        raise Problem(422, "There are no photographs in it: send `images`, or name a `path`.")
+    if count > settings.max_files:
+        raise Problem(413, f"{count} files are more than the {settings.max_files} of one job.")
+    wanted = 2 * size  # a result takes about what its source takes
+    if service.queue.usage() + wanted > settings.quota:
+        raise Problem(
+            507, "The service's disk quota is used up: delete jobs that you have fetched, or wait"
+            " until some expire.",
+        )  # fmt: skip
+    if shutil.disk_usage(settings.data).free < wanted + SPARE:
+        raise Problem(507, "The service's disk is full: tell who runs it.")
+
+
+def _names(given: Sequence[str]) -> list[str]:
+    """Names for files on this disk: like those given, without their folders, no two the same."""
+    names: dict[str, str] = {}
+    for number, whole in enumerate(given, 1):
+        name = re.split(r"[/\\]", whole)[-1]
+        name = "".join(c for c in unicodedata.normalize("NFC", name) if c.isprintable())
+        path = Path(name.lstrip(". ") or "photograph")
+        stem, suffix = path.stem[:80], path.suffix[:10]
+        if f"{stem}{suffix}".casefold() in names:
+            stem = f"{stem}-{number}"
+        names[f"{stem}{suffix}".casefold()] = f"{stem}{suffix}"
+    return list(names.values())
+
+
+def _save(file: UploadFile, path: Path) -> Path:
+    """Bring an upload to the disk."""
+    with path.open("xb") as target:
+        shutil.copyfileobj(file.file, target, 1 << 20)
+        target.flush()
+        os.fsync(target.fileno())
+    return path
+
+
+def _told(path: Path, base: Path) -> str:
+    """A path as clients see it."""
+    return printable(path.relative_to(base)).replace("\\", "_")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # what is wrong with it is told when it is opened

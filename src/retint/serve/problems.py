@@ -1,0 +1,131 @@
+"""What goes wrong, told to clients: problem details (RFC 9457) that say what to do."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+
+from retint.errors import OptionsError
+
+MEDIA_TYPE = "application/problem+json"
+
+log = logging.getLogger(__name__)
+
+
+class Problem(HTTPException):
+    """An answer that says why not; `more` are members of its own."""
+
+    def __init__(
+        self, status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> None:
+        super().__init__(status, detail, headers)
+        self.more = more
+
+
+def answer(
+    status: int,
+    detail: str,
+    request: str,
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Response:
+    """Problem details as a response; `request` is the request's id."""
+    title = HTTPStatus(status).phrase
+    body = {"title": title, "status": status, "detail": detail, "request": request, **more}
+    return JSONResponse(body, status, headers, MEDIA_TYPE)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """These problems for an operation's part of the OpenAPI document."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": EXAMPLES[status], "content": {MEDIA_TYPE: {
+            "schema": schema,
+            "example": {
+                "title": HTTPStatus(status).phrase, "status": status,
+                "detail": EXAMPLES[status], "request": "6Q3kDlyT3nQ",
+            },
+        }}}
+        for status in statuses
+    }  # fmt: skip
+
+
+EXAMPLES = {
+    401: "This service needs an API key: send it as `Authorization: Bearer KEY`.",
+    404: "There is no such job; it may have expired, or belong to another key.",
+    406: "Results can be image/jpeg, image/png, image/tiff, image/webp, image/avif.",
+    409: "The job has not ended: wait for its `end` at /v1/jobs/{id}/events.",
+    413: "The request is larger than the 1073741824 bytes allowed: send fewer or smaller files.",
+    422: "saturation is 9.0, not between 0.0 and 4.0",
+    503: "Too much is waiting: try again later, or use /v1/jobs, which need not be waited for.",
+    507: "The service's disk quota is used up: delete jobs that you have fetched, or try later.",
+}
+
+SCHEMA = {
+    "type": "object",
+    "required": ["title", "status", "detail", "request"],
+    "properties": {
+        "title": {"type": "string", "description": "The status in words."},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What went wrong, and what to do."},
+        "request": {"type": "string", "description": "The id under which the log knows it."},
+        "errors": {
+            "type": "array",
+            "description": "The fields that cannot be read.",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+        "receipt": {"type": "object", "description": "The photograph's receipt, where it has one."},
+    },
+}
+
+
+def handle(app: FastAPI) -> None:
+    """Have every error of an application answered so."""
+    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(OptionsError)(_options)
+    app.exception_handler(OperationalError)(_no_database)
+    app.exception_handler(Exception)(_ours)
+
+
+def request_id(request: Request) -> str:
+    """The request's id."""
+    return cast(str, getattr(request.state, "id", ""))
+
+
+async def _http(request: Request, error: HTTPException) -> Response:
+    more = error.more if isinstance(error, Problem) else {}
+    return answer(error.status_code, error.detail, request_id(request), error.headers, **more)
+
+
+async def _invalid(request: Request, error: RequestValidationError) -> Response:
+    found = [
+        {"field": ".".join(str(part) for part in e["loc"][1:]), "detail": str(e["msg"])}
+        for e in error.errors()
+    ]
+    detail = "; ".join(f"{e['field']}: {e['detail']}" for e in found)
+    return answer(422, detail, request_id(request), errors=found)
+
+
+async def _options(request: Request, error: OptionsError) -> Response:
+    return answer(422, str(error), request_id(request))
+
+
+async def _no_database(request: Request, error: OperationalError) -> Response:
+    log.error("request %s: the database cannot be used: %s", request_id(request), error.orig)
+    detail = "The database cannot be used now: try again later."
+    return answer(503, detail, request_id(request), {"Retry-After": "10"})
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    detail = "An error of the service's own: please report it with the number of this request."
+    return answer(500, detail, request_id(request))

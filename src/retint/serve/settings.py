@@ -1,0 +1,75 @@
+"""What a house decides about its service."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retint.errors import OptionsError
+
+MB = 1 << 20
+DAY = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a service runs. Sizes are in bytes, times in seconds.
+
+    data: folder of the database, of uploads and of results. db: an SQLAlchemy URL; a SQLite file in
+    `data` by default. Servers that share a database share `data` too. root: below it, jobs may name
+    photographs by path. models: what may be asked for, name -> released model or path of an .onnx;
+    the first is the default. keys: whether requests need an API key. workers: processes at work.
+
+    max_pixels: of one picture. max_bytes: of one request. max_files: of one job. quota: of all that
+    lies in `data`. keep: how long results stay after a job's end. patience: how long
+    /v1/colorize waits. limit: how long one photograph may take. lease: after how long without a
+    sign of life another worker takes a photograph over.
+    """
+
+    data: Path
+    db: str = ""
+    root: Path | None = None
+    models: Mapping[str, str] = field(default_factory=lambda: {"default": "default"})
+    keys: bool = False
+    device: str = "auto"
+    workers: int = 1
+    max_pixels: int = 500_000_000
+    max_bytes: int = 1024 * MB
+    max_files: int = 10_000
+    quota: int = 50 * 1024 * MB
+    keep: float = 7 * DAY
+    patience: float = 60.0
+    limit: float = 600.0
+    lease: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not self.models:
+            raise OptionsError("a service needs a model")
+        if self.root is not None and not self.root.is_dir():
+            raise OptionsError(f"{self.root}: the root of jobs by path is no folder")
+
+    @property
+    def url(self) -> str:
+        """Where the database is, for SQLAlchemy."""
+        return self.db or f"sqlite:///{self.data / 'retint.db'}"
+
+    @property
+    def jobs(self) -> Path:
+        """The folder that holds one folder for each job."""
+        return self.data / "jobs"
+
+    def folder(self, job: str) -> Path:
+        """A job's folder: `sources/`, and `NUMBER-ATTEMPT/` for each time a photograph is begun."""
+        return self.jobs / job
+
+
+def models_by_name(wanted: tuple[str, ...]) -> dict[str, str]:
+    """Models as they are asked for: a released one by its name, a file by its name without .onnx.
+
+    Raises OptionsError where two have one name.
+    """
+    found: dict[str, str] = {}
+    for model in wanted:
+        name = Path(model).stem if model.endswith(".onnx") else model
+        if found.setdefault(name, model) != model:
+            raise OptionsError(f"two models are called {name}: {found[name]} and {model}")
+    return found

@@ -1,0 +1,46 @@
+"""What a worker's process does: the same work as the command line's, on one photograph."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from retint import predict, walk
+from retint.colorizer import Colorizer, Options
+from retint.errors import RetintError
+from retint.files import colorize_file, failed
+from retint.journal import Receipt
+
+
+@dataclass(frozen=True)
+class Work:
+    """A photograph, where its result goes, and how it is coloured."""
+
+    job: walk.Job
+    options: Options
+
+
+def start(
+    models: Mapping[str, str], device: str, threads: int
+) -> Callable[[Work | None], Receipt | None]:
+    """What a process does with its work; models are loaded once, the first at the start.
+
+    For None, which asks only whether it is ready, it answers None.
+    """
+    loaded: dict[str, predict.Predictor] = {}
+
+    def load(name: str) -> predict.Predictor:
+        if name not in loaded:
+            loaded[name] = predict.load(models[name], device=device, threads=threads)
+        return loaded[name]
+
+    load(next(iter(models)))
+
+    def colour(work: Work | None) -> Receipt | None:
+        if work is None:
+            return None
+        try:
+            colorizer = Colorizer(load(work.options.model), work.options)
+        except RetintError as error:  # of a model that was removed since
+            return failed(work.job, work.options, str(error))
+        return colorize_file(work.job, colorizer, work.options, overwrite=True)
+
+    return colour
