@@ -92,7 +92,7 @@ def cartoon(seed: int = 0, size: int = 60) -> tuple[np.ndarray, np.ndarray]:
     for _ in range(12):
         top, left = rng.integers(0, size, 2)
         height, width = rng.integers(10, 40, 2)
-        lab[top : top + height, left : left + width] = rng.uniform((0, -60, -60), (100, 60, 60))
+        lab[top : top + height, left : left + width] = rng.uniform((5, -60, -60), (95, 60, 60))
     return lab[..., 1:], lab[..., 0]
 
 
@@ -118,7 +118,7 @@ def reference_bleeding(ab: np.ndarray, L: np.ndarray) -> float:
                 varied = max(left.max() - left.min(), right.max() - right.min())
                 if steps[4] < max(steps[3], steps[5], 10 / 3) or height < 10:
                     continue
-                if varied <= height / 5:
+                if varied <= height / 5 and line.min() >= 10 and line.max() <= 92:
                     near, less_far, far = (colour[5 + k] - colour[4 - k] for k in (1, 3, 4))
                     whole += far @ less_far
                     at_edge += near @ (far + less_far) / 2
@@ -157,6 +157,14 @@ def test_grey_and_one_colour_everywhere_do_not_win():
     assert metrics.bleeding(faint, L) == pytest.approx(1, abs=0.01)
 
 
+def test_one_colour_everywhere_does_not_win_as_it_is_seen_in_srgb_either():
+    for lab in photographs():
+        lab[..., 1:] = (4, 18)
+        codes = np.rint(255 * color.lab_to_srgb(lab))
+        washed = color.srgb_to_lab((codes / 255).astype(np.float32))
+        assert metrics.bleeding(washed[..., 1:], lab[..., 0]) == pytest.approx(1, abs=0.05)
+
+
 @given(st.floats(0.5, 2), st.booleans(), st.booleans(), st.booleans())
 @settings(deadline=None, max_examples=30)
 def test_bleeding_does_not_change_with_vividness_hue_or_the_way_the_picture_is_held(
@@ -170,16 +178,18 @@ def test_bleeding_does_not_change_with_vividness_hue_or_the_way_the_picture_is_h
     assert metrics.bleeding(other, guide) == pytest.approx(metrics.bleeding(ab, L), abs=0.01)
 
 
-def test_true_colours_of_photographs_hardly_bleed():
+def test_true_colours_of_photographs_bleed_least():
+    trues = []
     for lab in photographs():
         ab, L = lab[..., 1:].astype(np.float64), lab[..., 0]
         true = metrics.bleeding(ab, L)
-        assert true < 0.5
         assert true < metrics.bleeding(gaussian_filter(ab, (1, 1, 0)), L) - 0.1
-        assert metrics.bleeding(gaussian_filter(ab, (4, 4, 0)), L) > 0.8
-        assert metrics.bleeding(np.roll(ab, (3, 3), (0, 1)), L) > 0.7
+        assert metrics.bleeding(gaussian_filter(ab, (4, 4, 0)), L) > 0.85
+        assert metrics.bleeding(np.roll(ab, (3, 3), (0, 1)), L) > 0.8
         grainy = ab + np.random.default_rng(0).normal(0, 3, ab.shape)
         assert metrics.bleeding(grainy, L) == pytest.approx(true, abs=0.05)
+        trues.append(true)
+    assert np.mean(trues) < 0.35
 
 
 def test_without_edges_bleeding_is_not_defined():

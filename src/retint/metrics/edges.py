@@ -14,6 +14,9 @@ FAR = 4
 STEP = 10.0
 """Least step of L* across an edge."""
 
+DARKEST, LIGHTEST = 10.0, 92.0
+"""L* between which sRGB has room for colour: beyond, any colour has edges where the gamut ends."""
+
 FLAT = 0.2
 """Most that L* may vary on either side of an edge, over the step across it."""
 
@@ -30,7 +33,8 @@ def bleeding(ab: ArrayLike, L: ArrayLike) -> float:
     little below 0: it is sharper still. nan where luminance has no clean edge.
 
     Clean edges are those between two pixels of a row or column across which L* steps by 10 or
-    more while it is flat, but for a fifth of the step, over the pixels 2..5 on either side. Over
+    more while it is flat, but for a fifth of the step, over the pixels 2..5 on either side, all
+    of them between 10 and 92: beyond these sRGB has little colour, and any colouring steps. Over
     all of them, with the colour's step `far` between the outer pixels and `near` between those
     next but one to the edge: `(far.far - near.far) / far.far`, divided by what a linear ramp has,
     2/3. So that grain does not count as a step, `far.far` is the product of the steps at two
@@ -79,7 +83,7 @@ def _profiles(ab: Floats, guide: Floats) -> Floats:
     along: NDArray[np.intp] = np.arange(2 * FAR + 2)[:, None] + column
     lightness = guide[row, along]
     height = np.abs(lightness[-1] - lightness[0])
-    clean = height >= STEP
+    clean = (height >= STEP) & (lightness.min(0) >= DARKEST) & (lightness.max(0) <= LIGHTEST)
     for side in (lightness[:FAR], lightness[-FAR:]):
         clean &= np.ptp(side, axis=0) <= FLAT * height
     return ab[row[clean], along[:, clean]]
