@@ -101,6 +101,12 @@ def test_who_never_lost_is_strong_but_not_infinitely():
     assert np.all(np.isfinite(fitted.covariance))
 
 
+def test_who_was_never_compared_stands_in_the_middle_with_a_wide_range():
+    fitted = strengths.fit([[30, 2, 0], [0, 0, 0], [0, 0, 0]], 3)
+    assert abs(fitted.ability[2]) < 0.3 * fitted.ability[0]
+    assert fitted.covariance[2, 2] > 2 * fitted.covariance[0, 0]
+
+
 def test_krippendorffs_own_example():
     """Four observers, twelve units, nominal: 0.743 (Krippendorff 2011, example C)."""
     table = {
@@ -272,6 +278,18 @@ def test_ties_count_for_nobody(photographs: Path):
     pair = next(p for p in figures["pairs"] if (p["a"], p["b"]) == ("warm", "cold"))
     assert (pair["a_chosen"], pair["b_chosen"], pair["tied"]) == (0, 0, 80)
     assert figures["rows"][0]["name"] == ORIGINAL
+
+
+def test_one_judge_who_sees_no_difference_at_all_is_reported(photographs: Path):
+    create(photographs, "--kind", "prefer", "--practice", "0", "--catch", "0", "--ties",
+           "--with", "original", "--trials", "1")  # fmt: skip
+    study = Study.load(photographs / "study")
+    judge_all(study, 1, lambda judge, trial: "tie")
+    figures = report(study)
+    assert figures["answers"]["counted"] == 1
+    assert "chose_left" not in figures
+    assert not any(row["apart"] for row in figures["differences"])
+    assert all(abs(row["strength"]["value"]) < 1e-9 for row in figures["rows"])
 
 
 def test_names_on_grey_and_in_colour(photographs: Path):

@@ -68,8 +68,8 @@ def found(study: Study, asked: Sequence[Asked], rules: str | None = None) -> dic
     }
     if not counted:
         return about
-    if settings.kind != "name":
-        about["chose_left"] = asdict(_rate(counted, _said_left, lambda a: _said(a) in SIDES))
+    if sided := [answer for answer in counted if _said(answer) in SIDES]:
+        about["chose_left"] = asdict(_rate(sided, _said_left))
     match settings.kind:
         case "real-or-fake":
             return about | _fooling(study, counted)
@@ -210,11 +210,9 @@ def _extremes(
     }
 
 
-def _rate(own: Sequence[Answer], hit: Test, asked: Test = lambda answer: True) -> Interval:
+def _rate(own: Sequence[Answer], hit: Test) -> Interval:
     per_judge = _by(own, _judge).values()
-    return rate(
-        [sum(map(hit, each)) for each in per_judge], [sum(map(asked, each)) for each in per_judge]
-    )
+    return rate([sum(map(hit, each)) for each in per_judge], [len(each) for each in per_judge])
 
 
 def _paired(by_name: Groups, a: str, b: str, hit: Test) -> dict[str, Any] | None:

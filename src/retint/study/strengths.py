@@ -49,14 +49,11 @@ def fit(
     """The maximum of the likelihood, by Newton's method, for any number of tables at once.
 
     counts (..., pairs, 3): wins of the first, wins of the second, ties, for each of `pairs`;
-    without ties the last is not looked at. prior: added to each outcome of each pair that was
-    compared in any table; 0 is the plain maximum, which exists where everybody has won and lost
-    (Ford 1957).
+    without ties the last is not looked at. prior: added to each outcome of each pair; 0 is the
+    plain maximum, which exists where everybody has won and lost (Ford 1957).
     """
     outcomes = 3 if ties else 2
-    n = np.asarray(counts, dtype=np.float64)[..., :outcomes]
-    compared: NDArray[np.bool_] = n.reshape(-1, *n.shape[-2:]).sum(axis=(0, 2)) > 0
-    n = n + prior * compared[:, None]
+    n = np.asarray(counts, dtype=np.float64)[..., :outcomes] + prior
     X = _design(pairs(contestants), contestants, ties)
     # Adding the same to all abilities changes nothing: their sum is held at 0.
     gauge = np.zeros((X.shape[-1], X.shape[-1]))
