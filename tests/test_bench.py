@@ -1,5 +1,6 @@
 """Judging models: on pictures whose right answer is known, and through the command."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,38 @@ def test_what_cannot_be_read_is_named_and_left_out(colours: Path, tmp_path: Path
     write(tmp_path / "grey.png", np.full((30, 30, 3), 0.5))
     with pytest.raises(InputError, match="no colour to judge by"):
         judged_by_fake(tmp_path)
+
+
+def test_a_folder_without_a_usable_picture_is_told_of(colours: Path, tmp_path: Path):
+    (tmp_path / "0.png").write_bytes(b"no picture")
+    write(tmp_path / "1.png", scene(8, 8))
+    found = report.summary(
+        evaluate(
+            {"reddish": Colorizer(Reddish())},
+            PictureSet.of_folder(colours),
+            folders={"theirs": tmp_path},
+        )
+    )
+    theirs = row(found, "folder")
+    assert theirs["pictures"] == 0
+    assert len(theirs["left_out"]) == 6
+    assert "rank" not in theirs
+    assert not any("theirs" in pair for pair in found["ties"])
+    assert not report.passed(found["verdicts"]["theirs"])
+    told = tables.table(json.loads(json.dumps(found, allow_nan=False)))
+    assert "theirs: 0 of 6 pictures; without" in told
+    assert "is 8 x 8 pixels, the picture 60 x 90; " in told
+    assert "; and 3 more." in told
+
+
+def test_lightness_that_was_not_kept_is_told_of(colours: Path, tmp_path: Path):
+    for path in colours.rglob("*.png"):
+        codes = pyvips.Image.new_from_file(str(path)).numpy()
+        write(tmp_path / path.relative_to(colours), codes / 255 * 0.8)
+    pictures = PictureSet.of_folder(colours)
+    found = report.summary(evaluate({}, pictures, folders={"dark": tmp_path}))
+    assert row(found, "folder")["figures"]["delta_L"]["value"] > 5
+    assert "dark: lightness was not kept: mean |dL*| " in tables.table(found)
 
 
 def judged_by_fake(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pyvips
 from conftest import scene
 from painters import write
 from retint import color, metrics
-from retint.bench.contestants import Folder, Grey, MeanColour, Model, Shuffled, Source
+from retint.bench.contestants import Folder, Grey, Kind, MeanColour, Model, Shuffled, Source
 from retint.bench.sets import PictureSet
 from retint.colorizer import Colorizer, Options
 from retint.errors import InputError
@@ -107,7 +107,7 @@ def test_the_default_model_is_coloured_as_the_command_does(pictures: PictureSet,
 class Painter:
     """A source whose colour of a picture is as many Lab units of a* as its place in the set."""
 
-    kind = "model"
+    kind: Kind = "model"
     name = model = "painter"
 
     def __init__(self, files: list[str], without: str = "") -> None:

@@ -72,7 +72,7 @@ def test_all_pairs_at_once_are_what_each_pair_is():
     rng = np.random.default_rng(4)
     columns = rng.normal(10, 3, (4, 40))
     columns[2, ::3] = np.nan
-    found = statistics.differences(columns)
+    found = statistics.differences(list(columns))
     for one in range(4):
         for other in range(4):
             alone = statistics.difference(columns[one], columns[other])

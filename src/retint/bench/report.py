@@ -64,7 +64,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
         "ties": [
             sorted((row.name, other.name))
             for row, other in combinations(rows, 2)
-            if not (apart[row.name, other.name].below or apart[row.name, other.name].above)
+            if (less := apart[row.name, other.name]).pictures and not (less.below or less.above)
         ],
         "failed": evaluation.failed,
         "verdicts": {row.name: _verdict(row, evaluation, apart) for row in _competing(rows)},
@@ -91,8 +91,9 @@ def _row(row: Row, evaluation: Evaluation, apart: Apart) -> dict[str, Any]:
         "per_picture": {name: _plain(column) for name, column in row.figures.items()},
     }
     if row.kind in COMPETING:
-        others = _competing(evaluation.rows)
-        found["rank"] = 1 + sum(apart[other.name, row.name].below for other in others)
+        if found["pictures"] >= statistics.FEWEST:  # or none would ever be surely better
+            others = _competing(evaluation.rows)
+            found["rank"] = 1 + sum(apart[other.name, row.name].below for other in others)
         found["no_better_than"] = [
             other.kind
             for other in _baselines(row, evaluation.rows)

@@ -85,7 +85,7 @@ def _line(row: Plain, shuffled: Mapping[str, Plain]) -> list[str]:
     figures, whole = row["figures"], row["set_figures"]
     delta_e: Plain = figures.get("delta_e", {})
     own: Plain = shuffled.get(row["model"], {}) if row["kind"] in COMPETING else {}
-    cast = ", ".join(_number(figures, name, "+.1f") for name in ("bias_a", "bias_b"))
+    bias = [_number(figures, name, "+.1f") for name in ("bias_a", "bias_b")]
     few = f" ({row['pictures']})" if row["left_out"] and row["kind"] in COMPETING else ""
     return [
         row["name"] + few,
@@ -99,7 +99,7 @@ def _line(row: Plain, shuffled: Mapping[str, Plain]) -> list[str]:
         _number(figures, "auc_rebalanced", ".2f"),
         _number(whole, "auc_raw", ".2f"),
         _number(figures, "colourfulness_ratio", ".2f"),
-        cast,
+        ", ".join(filter(None, bias)),
         _number(figures, "bleeding", ".3f"),
         _number(whole, "ab_distance", ".2f"),
         _number(figures, "delta_L", ".2f"),
