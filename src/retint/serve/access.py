@@ -14,6 +14,7 @@ from retint.serve.meters import Meters
 from retint.serve.problems import Problem
 
 HEADER = "X-Request-ID"
+OURS = "An error of the service's own: please report it with the number of this request."
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class Access:
         id = given if re.fullmatch(r"[\w.-]{1,64}", given) else secrets.token_urlsafe(8)
         state: dict[str, Any] = scope.setdefault("state", {})
         state["id"] = id
-        begin, status, received = time.monotonic(), 500, 0
+        begin, status, received = time.monotonic(), 0, 0
 
         async def counted() -> Message:
             nonlocal received
@@ -58,6 +59,11 @@ class Access:
                 await refusal(scope, receive, marked)
             else:
                 await self.app(scope, counted, marked)
+        except Exception:
+            log.exception("request %s", id)
+            if status:  # too late for another answer: uvicorn cuts it off
+                raise
+            await problems.answer(500, OURS, id)(scope, receive, marked)
         finally:
             seconds = time.monotonic() - begin
             route = getattr(scope.get("route"), "path", "none")

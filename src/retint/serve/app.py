@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from retint import hub, predict
 from retint.errors import OptionsError, OutputError
 from retint.hub import Card
-from retint.journal import lock
+from retint.lines import lock
 from retint.serve import about, colorize, jobs, problems
 from retint.serve.access import Access
 from retint.serve.bell import Bell

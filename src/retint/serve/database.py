@@ -29,8 +29,12 @@ def open_database(url: str) -> Engine:
     try:
         address = make_url(url)
         engine = _engine(address)
-        with engine.begin() as connection:
-            _bring_up_to_date(connection)
+        try:
+            with engine.begin() as connection:
+                _bring_up_to_date(connection)
+        except BaseException:
+            engine.dispose()
+            raise
     except ArgumentError:
         raise OutputError(
             "the database's URL is none: sqlite:///FILE or postgresql://USER@HOST/NAME"

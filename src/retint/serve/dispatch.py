@@ -135,10 +135,13 @@ class Dispatcher:
             size = path.stat().st_size
         told = _renamed(receipt, task, folder)
         ours = self.queue.finish(item, told, result, size, self.settings.keep)
-        if not ours or result is None:
+        if not ours:
             shutil.rmtree(folder, ignore_errors=True)
-        if ours:
-            self.meters.ended(told)
+            return
+        self.meters.ended(told)
+        for attempt in folder.parent.glob(f"{item.number}-*"):
+            if result is None or attempt != folder:  # what killed servers left
+                shutil.rmtree(attempt, ignore_errors=True)
 
     def _folder(self, task: Task) -> Path:
         """Where this attempt writes: no other one does, so none can spoil another's result."""

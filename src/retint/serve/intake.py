@@ -38,7 +38,8 @@ def take_uploads(service: Service, job: Job, files: Sequence[UploadFile]) -> Job
     """Bring uploads to the disk and their job into the queue; the job that has its token already,
     where there is one. Raises Problem.
     """
-    _check(service, len(files), sum(file.size or 0 for file in files))
+    size = sum(file.size or 0 for file in files)
+    _check(service, len(files), service.settings.max_files, size)
     folder = service.settings.folder(job.id)
     sources = folder / "sources"
     sources.mkdir(parents=True)
@@ -61,12 +62,10 @@ def take_path(service: Service, job: Job, path: str) -> Job:
     if service.settings.root is None:
         raise Problem(422, "This service has no root for jobs by path: send the files.")
     root = Path(os.path.realpath(service.settings.root))
-    try:
-        place = Path(os.path.realpath(root / path.strip("/")))
-        there = place.is_relative_to(root) and place.exists()
-    except ValueError:  # a NUL in it
-        there = False
-    if not there:
+    place = root / path.strip("/")
+    if "\0" not in path:
+        place = Path(os.path.realpath(place))
+    if "\0" in path or not (place.is_relative_to(root) and place.exists()):
         raise Problem(422, f"There is no {path!r} below the service's root.")
     job.rooted = True
     return _queue(service, job, [place], base=root, shown=place if place.is_dir() else place.parent)
@@ -81,7 +80,8 @@ def _queue(service: Service, job: Job, paths: Sequence[Path], *, base: Path, sho
         if Path(os.path.realpath(named.source)).is_relative_to(os.path.realpath(base))
     ]  # a link below the root may lead out of it
     if job.rooted:
-        _check(service, len(found), sum(_size(named.source) for named in found))
+        size = sum(_size(named.source) for named in found)
+        _check(service, len(found), service.settings.max_paths, size)
     job.total = len(found)
     return service.queue.add(job, [
         Item(
@@ -94,13 +94,15 @@ def _queue(service: Service, job: Job, paths: Sequence[Path], *, base: Path, sho
     ])  # fmt: skip
 
 
-def _check(service: Service, count: int, size: int) -> None:
+def _check(service: Service, count: int, most: int, size: int) -> None:
     """Raise a Problem for too few files, too many, or more than there is room for."""
     settings = service.settings
     if not count:
         raise Problem(422, "There are no photographs in it: send `images`, or name a `path`.")
-    if count > settings.max_files:
-        raise Problem(413, f"{count} files are more than the {settings.max_files} of one job.")
+    if count > most:
+        raise Problem(
+            413, f"{count} photographs are more than the {most} of one job: make several."
+        )
     wanted = 2 * size  # a result takes about what its source takes
     if service.queue.usage() + wanted > settings.quota:
         raise Problem(

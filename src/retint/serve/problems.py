@@ -89,12 +89,19 @@ SCHEMA = {
 
 
 def handle(app: FastAPI) -> None:
-    """Have every error of an application answered so."""
+    """Have every error of an application answered so, and described so."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        document["components"]["schemas"]["Problem"] = SCHEMA
+        return document
+
+    cast(Any, app).openapi = openapi
     app.exception_handler(HTTPException)(_http)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(OptionsError)(_options)
     app.exception_handler(OperationalError)(_no_database)
-    app.exception_handler(Exception)(_ours)
 
 
 def request_id(request: Request) -> str:
@@ -124,8 +131,3 @@ async def _no_database(request: Request, error: OperationalError) -> Response:
     log.error("request %s: the database cannot be used: %s", request_id(request), error.orig)
     detail = "The database cannot be used now: try again later."
     return answer(503, detail, request_id(request), {"Retry-After": "10"})
-
-
-async def _ours(request: Request, error: Exception) -> Response:
-    detail = "An error of the service's own: please report it with the number of this request."
-    return answer(500, detail, request_id(request))

@@ -92,7 +92,7 @@ class Queue:
     def give_back(self, item: Item, *, died: bool) -> bool:
         """Let another worker have it. died: a process died at it."""
         changed = self._change(
-            item, state=WAITING, lease=None, leased_until=None, deaths=Item.deaths + died
+            item, state=WAITING, lease=None, leased_until=None, deaths=Item.deaths + int(died)
         )
         self.bell.ring(WORK)
         return changed
@@ -176,7 +176,7 @@ class Queue:
         if job is not None:
             wanted = wanted.where(Item.job == job)
         with self._session() as session:
-            return dict(session.execute(wanted).tuples().all())
+            return {str(row[0]): int(row[1]) for row in session.execute(wanted)}
 
     def usage(self) -> int:
         """Bytes that uploads and results take."""

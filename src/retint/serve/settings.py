@@ -19,10 +19,10 @@ class Settings:
     photographs by path. models: what may be asked for, name -> released model or path of an .onnx;
     the first is the default. keys: whether requests need an API key. workers: processes at work.
 
-    max_pixels: of one picture. max_bytes: of one request. max_files: of one job. quota: of all that
-    lies in `data`. keep: how long results stay after a job's end. patience: how long
-    /v1/colorize waits. limit: how long one photograph may take. lease: after how long without a
-    sign of life another worker takes a photograph over.
+    max_pixels: of one picture. max_bytes: of one request. max_files, max_paths: photographs of one
+    job, sent or by path. quota: of all that lies in `data`. keep: how long results stay after a
+    job's end. patience: how long /v1/colorize waits. limit: how long one photograph may take.
+    lease: after how long without a sign of life another worker takes a photograph over.
     """
 
     data: Path
@@ -34,7 +34,8 @@ class Settings:
     workers: int = 1
     max_pixels: int = 500_000_000
     max_bytes: int = 1024 * MB
-    max_files: int = 10_000
+    max_files: int = 1000
+    max_paths: int = 100_000
     quota: int = 50 * 1024 * MB
     keep: float = 7 * DAY
     patience: float = 60.0
