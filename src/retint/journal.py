@@ -1,9 +1,7 @@
 """What happened to each file: the receipt, and the journal of an output folder that keeps them."""
 
-import errno
 import json
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -11,6 +9,7 @@ from types import TracebackType
 from typing import Any, Literal, cast, get_args
 
 from retint.errors import OutputError
+from retint.lines import Lines
 
 NAME = "retint-journal.jsonl"
 """Name of the journal in an output folder."""
@@ -108,7 +107,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder = absolute(folder)
         self.path = self.folder / NAME
-        self._descriptor = -1
+        self._lines = Lines(self.path, f"{self.folder}: another run is at work in this folder")
         self._latest: dict[str, Receipt] = {}
         self._read()
 
@@ -122,38 +121,19 @@ class Journal:
 
     def append(self, receipt: Receipt) -> None:
         """Write a receipt to the disk; OutputError where that fails, with nothing half-written."""
-        if self._descriptor < 0:
-            raise ValueError("a journal is written to inside `with`")
         written = replace(receipt, target=self._relative(receipt.target))
-        line = (written.to_json() + "\n").encode("ascii")
-        end = os.fstat(self._descriptor).st_size
-        try:
-            rest = memoryview(line)
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-            os.fsync(self._descriptor)
-        except BaseException as error:
-            os.ftruncate(self._descriptor, end)
-            if isinstance(error, OSError):
-                raise OutputError(f"{self.path}: {error.strerror}") from error
-            raise
+        self._lines.append(written.to_json() + "\n")
         self._keep(receipt)
 
     def __enter__(self) -> "Journal":
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         if self.folder.exists() and not self.folder.is_dir():
             raise OutputError(f"{self.folder}: is a file, not a folder")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self.path, flags, 0o666)
-            lock(self._descriptor)
-            self._read()  # another run may have ended between our reading and our lock
-            end_torn_line(self._descriptor)
         except OSError as error:
-            self._close()
-            if isinstance(error, BlockingIOError):
-                raise OutputError(f"{self.folder}: another run is at work in this folder") from None
-            raise OutputError(f"{self.path}: {error.strerror}") from error
+            raise OutputError(f"{self.folder}: {error.strerror}") from error
+        self._lines.__enter__()
+        self._read()  # another run may have ended between our reading and our lock
         return self
 
     def __exit__(
@@ -162,7 +142,7 @@ class Journal:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._close()
+        self._lines.__exit__(kind, error, traceback)
 
     def _read(self) -> None:
         try:
@@ -185,42 +165,3 @@ class Journal:
         path = Path(target)
         inside = path.is_relative_to(self.folder)
         return path.relative_to(self.folder).as_posix() if inside else target
-
-    def _close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)  # which unlocks it
-            self._descriptor = -1
-
-
-def end_torn_line(descriptor: int) -> None:
-    """End a last line that a crash cut off, so that the next one stands alone."""
-    size = os.fstat(descriptor).st_size
-    if size:
-        os.lseek(descriptor, size - 1, os.SEEK_SET)
-        if os.read(descriptor, 1) != b"\n":
-            os.write(descriptor, b"\n")
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def lock(descriptor: int) -> None:
-        """Lock an open file against other processes; BlockingIOError where one has it."""
-        # Windows' locks forbid reading too: lock a byte far behind any journal's end.
-        os.lseek(descriptor, 1 << 40, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            raise BlockingIOError(error.errno, error.strerror) from error
-
-else:
-    import fcntl
-
-    def lock(descriptor: int) -> None:
-        """Lock an open file against other processes; BlockingIOError where one has it."""
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            # A file system that knows no locks (some network ones) must not stop an archive.
-            if error.errno not in (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK):
-                raise

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from retint.errors import OutputError
-from retint.journal import lock
+from retint.lines import lock
 
 
 @contextmanager

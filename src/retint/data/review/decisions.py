@@ -4,18 +4,16 @@ manifest."""
 import csv
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, cast
 
 from retint.data import manifest
 from retint.data.manifest import Entry, Manifest
-from retint.errors import InputError, OutputError
-from retint.journal import end_torn_line, lock
+from retint.errors import InputError
+from retint.lines import Lines
 
 NAME = "decisions.jsonl"
 """Name of the journal in a corpus' folder."""
@@ -95,7 +93,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-class Decisions:
+class Decisions(Lines):
     """The journal of a corpus, appended and never changed; to be used in `with`.
 
     One process at a time: the file is locked, and OutputError says so to the second. A line torn
@@ -104,61 +102,19 @@ class Decisions:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.path = folder / NAME
-        self._descriptor = -1
+        super().__init__(
+            folder / NAME,
+            f"{folder}: somebody is reviewing this corpus already; wait until that review has "
+            "ended (Ctrl-C where it was started)",
+        )
 
-    def append(self, decisions: Sequence[Decision]) -> None:
+    def keep(self, decisions: Sequence[Decision]) -> None:
         """Bring decisions to the disk; OutputError where that fails, with none of them written."""
-        self._write("".join(decision.to_json() + "\n" for decision in decisions))
+        self.append("".join(decision.to_json() + "\n" for decision in decisions))
 
     def mark_merged(self) -> None:
         """Say that the manifest knows everything up to here."""
-        self._write(json.dumps(MERGED | {"when": now()}) + "\n")
-
-    def __enter__(self) -> "Decisions":
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        try:
-            self._descriptor = os.open(self.path, flags, 0o666)
-            lock(self._descriptor)
-            end_torn_line(self._descriptor)
-        except OSError as error:
-            self._close()
-            if isinstance(error, BlockingIOError):
-                raise OutputError(
-                    f"{self.folder}: somebody is reviewing this corpus already; wait until that "
-                    "review has ended (Ctrl-C where it was started)"
-                ) from None
-            raise OutputError(f"{self.path}: {error.strerror}") from error
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._close()
-
-    def _write(self, lines: str) -> None:
-        if self._descriptor < 0:
-            raise ValueError("a journal is written to inside `with`")
-        end = os.fstat(self._descriptor).st_size
-        try:
-            rest = memoryview(lines.encode("ascii"))
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-            os.fsync(self._descriptor)
-        except BaseException as error:
-            os.ftruncate(self._descriptor, end)
-            if isinstance(error, OSError):
-                raise OutputError(f"{self.path}: {error.strerror}") from error
-            raise
-
-    def _close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)  # which unlocks it
-            self._descriptor = -1
+        self.append(json.dumps(MERGED | {"when": now()}) + "\n")
 
 
 def left_over(folder: Path) -> dict[Picture, Verdict]:

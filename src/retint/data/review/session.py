@@ -221,7 +221,7 @@ class Review:
         return "image/jpeg", file.getvalue()
 
     def _keep(self, batch: Sequence[tuple[int, Decision]]) -> None:
-        self._journal.append([decision for _, decision in batch])
+        self._journal.keep([decision for _, decision in batch])
         for number, decision in batch:
             self.verdicts[number] = decision.verdict
             self._changed.append(number)
