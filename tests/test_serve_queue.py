@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +21,37 @@ from retint.serve import database, keys
 from retint.serve.bell import Bell
 from retint.serve.database import open_database
 from retint.serve.queue import Queue
+from retint.serve.settings import Settings
 from retint.serve.tables import Item, Job, Table
-from served import postgresql
+from served import postgresql, served
 
 RECEIPT = Receipt("a.tif", "a.tif", "done")
 OLD = Path(__file__).parent / "fixtures" / "serve-1.sql"
 
 
 @pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
+def cluster() -> Iterator[str]:
     with postgresql() as url:
         yield url
 
 
+@pytest.fixture
+def postgres(cluster: str) -> Iterator[str]:
+    """An empty database of PostgreSQL."""
+    import psycopg
+
+    yield cluster
+    with psycopg.connect(cluster, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A new database."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'retint.db'}"
-        return
-    yield (address := request.getfixturevalue("postgres"))
-    engine = open_database(address)
-    with engine.begin() as connection:
-        Table.metadata.drop_all(connection)
-        connection.execute(text("DROP TABLE version"))
-    engine.dispose()
+        return f"sqlite:///{tmp_path / 'retint.db'}"
+    return request.getfixturevalue("postgres")
 
 
 @pytest.fixture
@@ -235,6 +242,21 @@ def test_what_cannot_be_opened_is_told_in_a_line(url: str, words: str):
     with pytest.raises(OutputError, match=words) as told:
         open_database(url)
     assert "secret" not in str(told.value)
+
+
+def test_servers_share_a_database_and_a_folder(
+    postgres: str, tmp_path: Path, fake_onnx: Path, photographs: dict[str, Path]
+):
+    """One takes work on, another does it; either tells how it is getting on."""
+    settings = Settings(data=tmp_path, db=postgres, models={"fake": str(fake_onnx)}, workers=0)
+    with served(settings) as door, served(replace(settings, workers=1)) as kitchen:
+        file = ("images", "grey.jpg", photographs["grey.jpg"].read_bytes())
+        answer = door.ask("/v1/colorize", {}, [("image", *file[1:])])
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "image/jpeg")
+        job = door.ask("/v1/jobs", {}, [file, file]).headers["Location"]
+        assert door.ask(f"{job}/events").body.count(b"event: item") == 2
+        assert kitchen.ended(job)["states"] == {"done": 2}
+        assert kitchen.ask(f"{job}/results/2").body == answer.body
 
 
 def test_a_bell_wakes_its_listeners_only():
