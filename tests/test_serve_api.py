@@ -240,7 +240,7 @@ def test_a_job_from_files_to_results(here: Served, photographs: Photographs):
     ]  # fmt: skip
     with zipfile.ZipFile(io.BytesIO(here.ask(f"{job}/results").body)) as archive:
         assert archive.testzip() is None
-        assert archive.namelist() == ["grey.jpg", "grey16.tif", "grey-3.jpg", NAME]
+        assert archive.namelist() == [NAME, "grey.jpg", "grey16.tif", "grey-3.jpg"]
         receipts = [Receipt.from_json(line) for line in archive.read(NAME).decode().splitlines()]
         third = archive.read("grey-3.jpg")
     assert [r.status for r in receipts] == ["done", "done", "done", "failed"]
@@ -373,6 +373,16 @@ def test_a_process_that_dies_costs_its_photograph_only(here: Served, photographs
     assert here.ended(job)["states"] == {"failed": 1, "done": 1}
 
 
+def test_what_takes_too_long_fails(fake_onnx: Path, tmp_path: Path):
+    vips: Any = pyvips.Image
+    large = vips.gaussnoise(4000, 3000, mean=128, sigma=20).cast("uchar").write_to_buffer(".jpg")
+    models = {"fake": str(fake_onnx)}
+    with served(Settings(data=tmp_path, models=models, limit=0.1, lease=0.3)) as here:
+        answer = here.ask("/v1/colorize", {}, [("image", "large.jpg", large)])
+        assert answer.status == 422
+        assert answer.json()["detail"] == "large.jpg: took longer than 0.1 s"
+
+
 # Around it
 
 
@@ -475,7 +485,7 @@ def test_the_client_does_it_all(here: Served, photographs: Photographs, tmp_path
     }  # fmt: skip
     assert client.job(job)["state"] == "ended"
     client.results(job, tmp_path / "results.zip")
-    assert zipfile.ZipFile(tmp_path / "results.zip").namelist() == ["grey.jpg", NAME]
+    assert zipfile.ZipFile(tmp_path / "results.zip").namelist() == [NAME, "grey.jpg"]
     client.remove(job)
     with pytest.raises(RetintError, match="There is no such job"):
         client.job(job)

@@ -60,7 +60,7 @@ class Client:
             since = {"Last-Event-ID": str(seen)}
             with self._ask("GET", f"/v1/jobs/{id}/events", headers=since) as events:
                 for line in events:  # of server-sent events (HTML Living Standard, 9.2)
-                    told = json.loads(line[6:]) if line.startswith(b"data: ") else {}
+                    told: Any = json.loads(line[6:] if line.startswith(b"data: ") else b"{}")
                     if told.get("receipt"):
                         seen += 1
                         yield Receipt.from_json(json.dumps(told["receipt"]))

@@ -8,22 +8,24 @@ from pathlib import Path
 CHUNK = 1 << 18
 
 
-def stream_zip(files: Iterable[tuple[str, Path | bytes]]) -> Iterator[bytes]:
-    """A ZIP of these files, by their names in it, stored as they are: pictures shrink no more."""
+def stream_zip(files: Iterable[tuple[str, Iterable[bytes]]]) -> Iterator[bytes]:
+    """A ZIP of these files: names, and contents in pieces, stored as they are: pictures shrink no
+    more.
+    """
     sink = _Sink()
     with zipfile.ZipFile(sink, "w") as archive:
-        for name, content in files:
-            about = zipfile.ZipInfo(name)
-            if isinstance(content, Path):
-                about = zipfile.ZipInfo.from_file(content, name, strict_timestamps=False)
-            with (
-                content.open("rb") if isinstance(content, Path) else io.BytesIO(content) as source,
-                archive.open(about, "w", force_zip64=True) as target,
-            ):
-                while chunk := source.read(CHUNK):
-                    target.write(chunk)
+        for name, pieces in files:
+            with archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as target:
+                for piece in pieces:
+                    target.write(piece)
                     yield sink.take()
     yield sink.take()
+
+
+def pieces_of(path: Path) -> Iterator[bytes]:
+    """A file's content."""
+    with path.open("rb") as file:
+        yield from iter(lambda: file.read(CHUNK), b"")
 
 
 class _Sink(io.RawIOBase):

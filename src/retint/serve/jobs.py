@@ -1,7 +1,7 @@
 """`/v1/jobs`: work that is taken on at once and done when its turn comes."""
 
 import json
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from retint.journal import NAME
-from retint.serve.archive import stream_zip
+from retint.serve.archive import pieces_of, stream_zip
 from retint.serve.bell import ringing
 from retint.serve.colorize import BINARY, media_of
 from retint.serve.forms import HintsForm, OptionsForm
@@ -242,14 +242,13 @@ def _event(kind: str, data: BaseModel, id: int) -> str:
     return f"id: {id}\nevent: {kind}\ndata: {data.model_dump_json()}\n\n"
 
 
-def _files(here: Service, job: Job) -> Iterator[tuple[str, Path | bytes]]:
+def _files(here: Service, job: Job) -> Iterator[tuple[str, Iterable[bytes]]]:
     """What a job's ZIP holds."""
-    folder, receipts = here.settings.folder(job.id), list[str]()
-    for item in here.queue.items(job.id):
-        receipts.append(f"{item.receipt}\n")
+    folder = here.settings.folder(job.id)
+    yield NAME, (f"{item.receipt}\n".encode() for item in here.queue.each(job.id))
+    for item in here.queue.each(job.id):
         if item.result is not None:
-            yield _named(item), folder / item.result
-    yield NAME, "".join(receipts).encode()
+            yield _named(item), pieces_of(folder / item.result)
 
 
 def _named(item: Item) -> str:

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,6 +163,13 @@ class Queue:
         wanted = select(Item).where(Item.job == job, Item.number >= begin)
         with self._session() as session:
             return list(session.scalars(wanted.order_by(Item.number).limit(count)))
+
+    def each(self, job: str) -> Iterator[Item]:
+        """All photographs of a job in their order, a few at a time."""
+        begin = 1
+        while items := self.items(job, begin, 500):
+            yield from items
+            begin = items[-1].number + 1
 
     def ended_after(self, job: str, ended: int, count: int = 100) -> list[Item]:
         """Photographs of a job that ended after the first `ended` of them, in that order."""
