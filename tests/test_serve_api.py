@@ -441,6 +441,15 @@ def test_requests_have_ids_and_lines_in_the_log(here: Served, caplog: pytest.Log
     assert about.items() >= {"request": "reading-room.7", "status": 404, "method": "GET"}.items()
 
 
+def test_pages_of_other_sites_are_refused(here: Served, photographs: Photographs):
+    files = upload(photographs, "grey.jpg")
+    for origin in ("http://elsewhere.example", "null", "http://[", here.url + "1"):
+        answer = here.ask("/v1/jobs", {}, files, {"Origin": origin})
+        assert answer.status == 403
+        assert "Access-Control-Allow-Origin" not in answer.headers
+    assert here.ask("/v1/models", headers={"Origin": here.url}).status == 200
+
+
 def test_an_error_of_its_own_shows_no_trace(idle: Settings, monkeypatch: pytest.MonkeyPatch):
     with served(idle) as here:
         monkeypatch.setattr(here.service.queue, "job", lambda _: 1 / 0)

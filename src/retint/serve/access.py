@@ -14,13 +14,16 @@ from retint.serve.meters import Meters
 from retint.serve.problems import Problem
 
 HEADER = "X-Request-ID"
+FOREIGN = "Pages of other sites may not use this service: open it at its own address."
 OURS = "An error of the service's own: please report it with the number of this request."
 
 log = logging.getLogger(__name__)
 
 
 class Access:
-    """ASGI middleware; requests larger than `max_bytes` are refused, also while they come in."""
+    """ASGI middleware; requests larger than `max_bytes` are refused, also while they come in, and
+    those that a browser sends for another site's page.
+    """
 
     def __init__(self, app: ASGIApp, meters: Meters, max_bytes: int) -> None:
         self.app, self.meters, self.max_bytes = app, meters, max_bytes
@@ -54,7 +57,9 @@ class Access:
 
         try:
             declared = headers.get("content-length", "0")
-            if declared.isdigit() and int(declared) > self.max_bytes:
+            if _is_foreign(headers):
+                await problems.answer(403, FOREIGN, id)(scope, receive, marked)
+            elif declared.isdigit() and int(declared) > self.max_bytes:
                 refusal = problems.answer(413, self._too_large(), id, {"Connection": "close"})
                 await refusal(scope, receive, marked)
             else:
@@ -80,3 +85,9 @@ class Access:
             f"The request is larger than the {self.max_bytes} bytes allowed: send fewer or"
             " smaller files."
         )
+
+
+def _is_foreign(headers: Headers) -> bool:
+    """Whether a page of another site sent it (Fetch Standard, the Origin header)."""
+    origin = headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != headers.get("host")
