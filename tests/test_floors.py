@@ -70,7 +70,7 @@ def test_the_service_says_what_it_needs():
         "for words in (['serve'], ['serve', 'key', 'list']):\n"
         "    result = CliRunner().invoke(main, words)\n"
         "    assert result.exit_code == 2\n"
-        "    assert result.stderr == \"retint: the service needs fastapi: pip install"
+        '    assert result.stderr == "retint: the service needs fastapi: pip install'
         " 'retint[serve]'\\n\"\n"
     )
     assert "click" in loaded_after(blocked + said)

@@ -89,7 +89,7 @@ def house(tmp_path: Path, fake_onnx: Path) -> Iterator[House]:
 
 
 @pytest.mark.parametrize(
-    "kills", [4, pytest.param(24, marks=pytest.mark.slow)], ids=["a few", "many"]
+    "kills", [4, pytest.param(24, marks=pytest.mark.full)], ids=["a few", "many"]
 )
 @pytest.mark.timeout(900)
 def test_killed_at_any_moment_every_job_ends_once(

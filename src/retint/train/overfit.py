@@ -246,7 +246,7 @@ def _learn(
     given = Circumstances(recipe, net, None, [], torch.device(device), lambda module: module)
     (term,) = terms(recipe.loss, given).values()
     optimiser = network.optimiser(net, recipe.optimiser, 1.0)
-    settled: list[nn.Module] | None = None
+    settled: Sequence[nn.Module] | None = None
     step, begun, limit = 0, time.monotonic(), 60 * minutes if minutes else float("inf")
     while (done := max(step / recipe.schedule.steps, (time.monotonic() - begun) / limit)) < 1:
         net.train()
@@ -271,7 +271,7 @@ def _learn(
 
 
 @torch.no_grad()
-def _settle(net: Any, scenes: Sequence[Scene]) -> list[nn.Module]:
+def _settle(net: Any, scenes: Sequence[Scene]) -> Sequence[nn.Module]:
     """Give batch norm the pictures' own statistics, and say where it is.
 
     Running ones lag behind the weights: at Keras' momentum, by a thousand steps.
