@@ -53,7 +53,7 @@ def test_colour_has_the_pictures_size(name: str, size: tuple[int, int, int]):
     net = build(name).eval()
     L = picture(net, *size)
     with torch.no_grad():
-        ab, confidence = net.predict(L)
+        ab, confidence = net.predict(L)[:2]
     assert ab.shape == (len(L), 2, *L.shape[2:])
     assert confidence.shape == L.shape
     assert confidence.min() >= 0

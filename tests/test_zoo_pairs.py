@@ -250,7 +250,10 @@ def test_routed_colours_are_truer_than_the_general_ones(parts: dict[str, Path], 
     assert ours == pytest.approx(alone, abs=0.05)
     card = OnnxPredictor(routed).card
     assert card.family == "classify-then-colorize"
-    assert card.extra["subjects"] == sorted(COLOURS)
+    assert list(card.subjects) == sorted(COLOURS)
+    shown = OnnxPredictor(routed)(np.full((2, 1, 32, 32), 50, np.float32)).subject
+    assert shown is not None
+    assert shown.shape == (2, len(COLOURS))
     again = exported(tmp_path, "again", routed, "--set", "below=1.0")
     assert error(again, new) == pytest.approx(theirs, abs=0.05)
 

@@ -80,12 +80,17 @@ class Net(Regressor):
         weights = self._lessons(shares) if self.training else self._choice(shares)
         return Answer(ab=self._coloured(L, weights)[0], subject=subject)
 
-    def predict(self, L: Tensor) -> tuple[Tensor, Tensor]:
-        """As every face does: colours and confidence of the chosen colorizer."""
-        subject = self.subject(self.encoder(L)[-1].mean((2, 3)))
-        weights = self._choice(torch.softmax(subject.float(), 1))
-        ab, confidence = self._coloured(L, weights)
-        return ab * self.config.gain, confidence
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What every face gives, and what is shown."""
+        return (*super().outputs, "subject")
+
+    def predict(self, L: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As every face does: colours and confidence of the chosen colorizer, and the shares that
+        it was chosen by."""
+        shares = torch.softmax(self.subject(self.encoder(L)[-1].mean((2, 3))).float(), 1)
+        ab, confidence = self._coloured(L, self._choice(shares))
+        return ab * self.config.gain, confidence, shares
 
     def _choice(self, shares: Tensor) -> Tensor:
         """Which colorizer is chosen, (n, 1 + experts): 1 for it, 0 for the others; first is the
