@@ -11,7 +11,7 @@ from retint.errors import InputError, OutputError
 
 @dataclass(frozen=True)
 class State:
-    """How far a training is: pictures seen, processor minutes of all its sittings, whether its
+    """How far a training is: pictures seen, processor minutes of all its spells, whether its
     schedule has ended, and what went wrong in the last one."""
 
     pictures: int = 0
@@ -37,13 +37,13 @@ def read(runs: Path, network: Network) -> State:
 
 
 def _read(folder: Path) -> State:
-    sittings = _rows(folder / "spells.csv")
+    spells = _rows(folder / "spells.csv")
     logged = _rows(folder / "log.csv")  # may be ahead, while a training runs
     try:
         return State(
-            max([int(row["pictures"]) for row in (*sittings[-1:], *logged[-1:])], default=0),
-            sum(float(row["cpu_minutes"]) for row in sittings),
-            bool(sittings) and sittings[-1]["ended"] == "True",
+            max([int(row["pictures"]) for row in (*spells[-1:], *logged[-1:])], default=0),
+            sum(float(row["cpu_minutes"]) for row in spells),
+            bool(spells) and spells[-1]["ended"] == "True",
             _failed(folder),
         )
     except (KeyError, ValueError) as error:
@@ -65,7 +65,7 @@ def _failed(folder: Path) -> str:
 
 
 def note(folder: Path, failed: str) -> None:
-    """Keep what went wrong in a sitting; "" where nothing did. OutputError."""
+    """Keep what went wrong in a spell; "" where nothing did. OutputError."""
     path = folder / "failed.txt"
     try:
         if failed:

@@ -166,7 +166,7 @@ def _sit(
     cpu_minutes: float,
     threads: int,
 ) -> None:
-    """One sitting of one training, and what came of it as a model."""
+    """One spell of one training, and what came of it as a model."""
     from dataclasses import replace
 
     from retint.cli.train import keep_memory

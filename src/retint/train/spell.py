@@ -1,4 +1,4 @@
-"""A training that goes on for so much processor time, and what is known of its sittings."""
+"""A training that goes on for so much processor time, and what is known of its spells."""
 
 import csv
 import datetime
@@ -19,8 +19,8 @@ from retint.train.recipe import Recipe
 
 @dataclass(frozen=True)
 class Spell:
-    """One sitting of a training: when it ended, pictures seen by then in all, processor minutes of
-    this sitting, and whether the schedule has ended."""
+    """One spell of a training: when it ended, pictures seen by then in all, processor minutes of
+    this spell, and whether the schedule has ended."""
 
     date: str
     pictures: int
