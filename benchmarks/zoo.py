@@ -78,6 +78,7 @@ def measured(name: str, variant: str) -> dict[str, Any]:
     from retint import export
     from retint.export.network import Network
     from retint.layers import bins
+    from retint.layers.norms import settle
     from retint.models import family
     from retint.predict import OnnxPredictor
 
@@ -87,7 +88,10 @@ def measured(name: str, variant: str) -> dict[str, Any]:
     if hasattr(net, "set_bins"):
         nearest = bins.grid(10.0).norm(dim=1).argsort()[: config.bins]
         net.set_bins(bins.grid(10.0)[nearest], torch.full((config.bins,), 1 / config.bins))
-    settle(net)
+    side = net.size["fixed"][0] if "fixed" in net.size else 256
+    # random weights make huge numbers of statistics that are none
+    settle(net.train(), lambda: net(torch.rand(2, 1, side, side) * 100))
+    net.eval()
     card = {"name": name, "version": "0", "license": "MIT", "weights_license": "none: random"}
     network = Network(name, vars(config), net.state_dict(), card | {"working_size": 256})
     with tempfile.TemporaryDirectory() as folder:
@@ -110,23 +114,6 @@ def measured(name: str, variant: str) -> dict[str, Any]:
             "load_s": round(loaded, 2),
             "ms": round(1e3 * min(times)),
         }
-
-
-def settle(net: Any) -> None:
-    """Let batch norm see some pictures, so that random weights do not make huge numbers."""
-    import torch
-    from torch.nn.modules.batchnorm import _BatchNorm
-
-    norms = [m for m in net.modules() if isinstance(m, _BatchNorm)]
-    usual = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = None  # the mean of all that it sees
-    side = net.size["fixed"][0] if "fixed" in net.size else 256
-    with torch.no_grad():
-        net.train()(torch.rand(2, 1, side, side) * 100)
-    net.eval()
-    for norm, momentum in zip(norms, usual, strict=True):
-        norm.momentum = momentum
 
 
 def table(report: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # the rooms a photograph and a predictor come from are not ne
     from numpy.typing import NDArray
 
     from retint.photo import Photo, Tinted
-    from retint.predict import Predictor
+    from retint.predict import Prediction, Predictor
 
 WORKING_SIZE = 256  # of predictors that carry no card
 DIRECTIONS = 8  # of the ab plane, in which alternatives are looked for
@@ -164,7 +164,8 @@ class Colorizer:
         where the photograph cannot be decoded, ModelError where the model fails, gives something
         else than colours, or takes no hints.
         """
-        return self._guess(photo, hints, page, None)[0]
+        L, found = self._guess(photo, hints, page, None)
+        return _fitted(found, 0, L)
 
     def alternatives(
         self, photo: "Photo", n: int, hints: Sequence[Hint] | None = None, page: int = 0
@@ -178,9 +179,8 @@ class Colorizer:
             raise OptionsError(f"{n} alternatives: there are 1 to {1 + DIRECTIONS}")
         angles = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
         tilts = TILT * np.stack([np.cos(angles), np.sin(angles)], 1, dtype=np.float32)
-        found = self._guess(photo, hints, page, np.concatenate([0 * tilts[:1], tilts]))
-        chosen = _most_different([chroma.ab for chroma in found], n)
-        return [found[k] for k in chosen]
+        L, found = self._guess(photo, hints, page, np.concatenate([0 * tilts[:1], tilts]))
+        return [_fitted(found, k, L) for k in _most_different(found.ab, n)]
 
     def _guess(
         self,
@@ -188,8 +188,8 @@ class Colorizer:
         hints: Sequence[Hint] | None,
         page: int,
         tilts: "NDArray[np.float32] | None",
-    ) -> list[Chroma]:
-        """One colouring for each tilt of the model's answer; one where there is none."""
+    ) -> "tuple[NDArray[np.float32], Prediction]":
+        """A page's small lightness, and a guess for each tilt; one where there is none."""
         L = photo.thumbnail(self.options.longest or _working_size(self.model), page)
         height, width = L.shape
         shown = _drawn(hints, height, width) if hints else None
@@ -204,10 +204,7 @@ class Colorizer:
             )
         if not (np.isfinite(found.ab).all() and np.isfinite(found.confidence).all()):
             raise ModelError(f"{self.model.name}: gave colours that are no numbers")
-        return [
-            Chroma.fit(ab.transpose(1, 2, 0), confidence[0], L)
-            for ab, confidence in zip(found.ab, found.confidence, strict=True)
-        ]
+        return L, found
 
     def colorize(self, photo: "Photo", hints: Sequence[Hint] | None = None) -> "Tinted":
         """Colour every page; the result's `save` writes it. Raises what `predict` does.
@@ -220,7 +217,11 @@ class Colorizer:
         return _tinted(photo, chroma, self.options)
 
 
-def _most_different(colours: "Sequence[NDArray[np.float32]]", n: int) -> list[int]:
+def _fitted(found: "Prediction", k: int, L: "NDArray[np.float32]") -> Chroma:
+    return Chroma.fit(found.ab[k].transpose(1, 2, 0), found.confidence[k, 0], L)
+
+
+def _most_different(colours: "NDArray[np.float32]", n: int) -> list[int]:
     """Indices of `n` of these: the first, then each time what is furthest from all those chosen."""
     chosen = [0]
     nearest = np.full(len(colours), np.inf)

@@ -3,9 +3,9 @@
 import json
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, cast, get_args
 
 from retint.errors import OutputError
@@ -108,6 +108,7 @@ class Journal:
         self.folder = absolute(folder)
         self.path = self.folder / NAME
         self._lines = Lines(self.path, f"{self.folder}: another run is at work in this folder")
+        self._held = ExitStack()
         self._latest: dict[str, Receipt] = {}
         self._read()
 
@@ -131,18 +132,15 @@ class Journal:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"{self.folder}: {error.strerror}") from error
-        self._lines.__enter__()
-        self._read()  # another run may have ended between our reading and our lock
+            raise OutputError(f"{self.path}: {error.strerror}") from error
+        with ExitStack() as held:
+            held.enter_context(self._lines)
+            self._read()  # another run may have ended between our reading and our lock
+            self._held = held.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._lines.__exit__(kind, error, traceback)
+    def __exit__(self, *error: object) -> None:
+        self._held.close()
 
     def _read(self) -> None:
         try:

@@ -10,6 +10,7 @@ import ipaddress
 import json
 import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -47,7 +48,7 @@ class Reply:
         return cls("application/json", body, headers)
 
 
-class Server(ThreadingHTTPServer):
+class Server(ThreadingHTTPServer, ABC):
     """Serves one page at `url`; port 0 takes a free one.
 
     room: the package whose folder `page` holds `files`, an index.html among them. names: host names
@@ -73,13 +74,13 @@ class Server(ThreadingHTTPServer):
         except OSError as error:
             raise OptionsError(f"{host}, port {port}: {error.strerror}") from error
 
+    @abstractmethod
     def get(self, path: str, visitor: "Handler") -> Reply:
         """Answer a GET of a path that is none of the page's files; Refused, or any RetintError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def post(self, path: str, wish: dict[str, Any], visitor: "Handler") -> Reply:
         """Answer a POST of a JSON object; Refused, or any RetintError."""
-        raise NotImplementedError
 
     def trouble(self, error: RetintError) -> str:
         """What a visitor is told when something could not be kept."""

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from retint.errors import OutputError
@@ -26,6 +26,7 @@ class Records:
             folder / NAME, f"{folder / NAME}: another run is at work with it"
         )
         self._places: dict[str, int] = {}
+        self._held = ExitStack()
 
     def find(self, key: str) -> dict[str, Any] | None:
         """The record of that key, if there is one."""
@@ -47,24 +48,19 @@ class Records:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{folder}: {error.strerror}") from error
-        self._lines.__enter__()
-        for place, line in self._lines:
-            try:
-                found = json.loads(line)
-                if isinstance(found["record"], dict):
-                    self._places[found["key"]] = place
-            except (ValueError, TypeError, KeyError):
-                pass  # torn, or none of ours
+        with ExitStack() as held:
+            for place, line in held.enter_context(self._lines):
+                try:
+                    found = json.loads(line)
+                    if isinstance(found["record"], dict):
+                        self._places[found["key"]] = place
+                except (ValueError, TypeError, KeyError):
+                    pass  # torn, or none of ours
+            self._held = held.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._lines is not None:
-            self._lines.__exit__(kind, error, traceback)
+    def __exit__(self, *error: object) -> None:
+        self._held.close()
 
 
 def key_of(*parts: object) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retint.cli._apart import apart
+from retint.cli.train import keep_memory, shared
 from retint.errors import OptionsError, OutputError
 
 if TYPE_CHECKING:
@@ -110,16 +111,16 @@ def command(
     for name in only:
         if name not in networks:
             raise OptionsError(f"--only {name}: the plan has {', '.join(networks)}")
-    corpus = data or _shared("photos")
+    corpus = data or shared("photos", "--data")
     if cpu_minutes:
-        encoders = backbones or _shared("backbones")
+        encoders = backbones or shared("backbones", "--backbones")
         _train(networks, only, (corpus, encoders, runs, cpu_minutes, threads))
     _export(networks, runs)
     sets: dict[str, PictureSet] = {}
     if validation:
         sets["validation"] = open_set(validation, _root(validation, corpus), limit)
     if final:
-        root = final_pictures or _shared("eval")
+        root = final_pictures or shared("eval", "--eval-pictures")
         sets["eval"] = open_set(final, _root(final, root), limit)
     judgements = _judgements(chosen, runs, sets)
     found = standings.board(
@@ -142,7 +143,7 @@ def _train(
     how: tuple[Path, Path, Path, float, int],
 ) -> None:
     """Go on with every training that has not ended, one after the other, each in a process of its
-    own, so that nothing of one burdens the next. how: what `_sit` takes."""
+    own, so that nothing of one burdens the next. how: what `_go_on` takes."""
     from retint.board import trained
 
     runs = how[2]
@@ -152,13 +153,13 @@ def _train(
         if state.ended or network.average or (only and name not in only):
             continue
         click.echo(f"{name}: {state.pictures} of {network.pictures} pictures seen", err=True)
-        failed = apart(_sit, network, *how)
+        failed = apart(_go_on, network, *how)
         trained.note(runs / name, failed)
         if failed:
             click.echo(f"{name}: {failed}", err=True)
 
 
-def _sit(
+def _go_on(
     network: "Network",
     data: Path,
     backbones: Path,
@@ -169,7 +170,6 @@ def _sit(
     """One spell of one training, and what came of it as a model."""
     from dataclasses import replace
 
-    from retint.cli.train import keep_memory
     from retint.data import select
     from retint.data.corpus import Corpus
     from retint.train.short import short_of
@@ -339,11 +339,3 @@ def _told(what: str, done: int, of: int) -> None:
 def _load() -> dict[str, float]:
     """How busy the machine is, where it says so: times depend on that."""
     return {"load": round(os.getloadavg()[0], 1)} if hasattr(os, "getloadavg") else {}
-
-
-def _shared(folder: str) -> Path:
-    """A folder of the material named by RETINT_SHARED."""
-    root = os.environ.get("RETINT_SHARED")
-    if root is None:
-        raise click.UsageError(f"give the folder of {folder}, or set RETINT_SHARED")
-    return Path(root) / folder

@@ -115,9 +115,9 @@ def command(
     with Several(rank, count, device) if count > 1 else nullcontext() as processes:
         training = Training(
             chosen,
-            data or _shared("photos", "--data"),
+            data or shared("photos", "--data"),
             folder,
-            backbones=backbones or _shared("backbones"),
+            backbones=backbones or shared("backbones"),
             resume=resume,
             changes=changes if resume else (),
             start=start,
@@ -156,7 +156,7 @@ def _recipe(
     return replace(chosen, freeze=(*chosen.freeze, *freeze)) if freeze else chosen
 
 
-def _shared(folder: str, option: str | None = None) -> Path:
+def shared(folder: str, option: str | None = None) -> Path:
     """A folder of the material named by RETINT_SHARED, where an option was not given."""
     root = os.environ.get("RETINT_SHARED")
     if root is None and option is not None:

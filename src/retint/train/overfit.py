@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from retint.data.picture import decode
 from retint.errors import InputError, OptionsError
+from retint.layers.norms import settle
 from retint.models import family
 from retint.train import film, network
 from retint.train.course import falling
@@ -251,7 +252,8 @@ def _learn(
     while (done := max(step / recipe.schedule.steps, (time.monotonic() - begun) / limit)) < 1:
         net.train()
         if done >= 0.5:
-            settled = _settle(net, scenes) if settled is None else settled
+            if settled is None:
+                settled = settle(net, lambda: [_answer(net, shown.truth) for shown in scenes])
             for norm in settled:
                 norm.eval()
         factor = min(1, (step + 1) / recipe.optimiser.warmup) * falling(recipe.schedule, done)
@@ -268,24 +270,6 @@ def _learn(
         optimiser.step()
         step += 1
     return net.eval(), step
-
-
-@torch.no_grad()
-def _settle(net: Any, scenes: Sequence[Scene]) -> Sequence[nn.Module]:
-    """Give batch norm the pictures' own statistics, and say where it is.
-
-    Running ones lag behind the weights: at Keras' momentum, by a thousand steps.
-    """
-    norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    usual = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the mean of all that it sees
-    for shown in scenes:
-        _answer(net, shown.truth)
-    for norm, momentum in zip(norms, usual, strict=True):
-        norm.momentum = momentum
-    return norms
 
 
 def _answer(net: Any, truth: Truth) -> Any:
