@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import pyvips
 
+from phones import on_a_phone
 from retint.bench.page import write_page
 from test_bench_page import HOSTILE, MISSING, judged
 
@@ -196,15 +197,7 @@ def test_the_tradeoff_has_every_contestant_and_the_truth(page: "Page"):
 def test_a_phone_fits_and_touch_moves_the_line(
     browser: "Browser", url: str, scheme: Literal["light", "dark"]
 ):
-    context = browser.new_context(
-        viewport={"width": 360, "height": 740}, has_touch=True, color_scheme=scheme
-    )
-    page = context.new_page()
-    page.goto(url)
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
-    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    brightness = np.mean([int(n) for n in background.strip("rgb()").split(",")])
-    assert (brightness > 128) == (scheme == "light")
+    page = on_a_phone(browser, url, scheme)
     page.locator("#pictures .cell").nth(2).tap()
     box = page.locator(".stage").bounding_box()
     assert box is not None
@@ -216,7 +209,7 @@ def test_a_phone_fits_and_touch_moves_the_line(
     )
     page.get_by_role("button", name="Close").tap()
     assert not page.locator("#comparison").is_visible()
-    context.close()
+    page.context.close()
 
 
 def test_the_policy_keeps_the_page_from_the_network(browser: "Browser", url: str):

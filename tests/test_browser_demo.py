@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import pyvips
 
+from phones import on_a_phone
 from retint import demo
 
 if TYPE_CHECKING:
@@ -73,21 +74,13 @@ def test_mouse_drags_the_line(browser: "Browser", url: str):
 def test_phone_fits_and_touch_moves_the_line(
     browser: "Browser", url: str, scheme: Literal["light", "dark"]
 ):
-    context = browser.new_context(
-        viewport={"width": 360, "height": 740}, has_touch=True, color_scheme=scheme
-    )
-    page = context.new_page()
-    page.goto(url)
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
-    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    brightness = np.mean([int(n) for n in background.strip("rgb()").split(",")])
-    assert (brightness > 128) == (scheme == "light")
+    page = on_a_phone(browser, url, scheme)
     slider = page.locator(".slider").first
     box = slider.bounding_box()
     assert box is not None
     page.touchscreen.tap(box["x"] + box["width"] * 0.25, box["y"] + box["height"] / 2)
     assert abs(int(slider.locator("input").input_value()) - 25) <= 1
-    context.close()
+    page.context.close()
 
 
 def test_nothing_comes_from_the_network_and_nothing_fails(browser: "Browser", url: str):
