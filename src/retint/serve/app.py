@@ -10,14 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from retint import hub, predict
 from retint.errors import OptionsError, OutputError
 from retint.hub import Card
 from retint.lines import lock
-from retint.serve import about, colorize, jobs, problems
+from retint.serve import about, colorize, front, jobs, problems
 from retint.serve.access import Access
 from retint.serve.bell import Bell
 from retint.serve.database import is_embedded, open_database
@@ -64,16 +63,11 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.service = service
-    for room in (colorize, jobs, about):
+    for room in (colorize, jobs, about, front):
         app.include_router(room.router)
-    app.get("/", include_in_schema=False)(_front)
     app.add_middleware(Access, meters=meters, max_bytes=settings.max_bytes)
     problems.handle(app)
     return app
-
-
-def _front() -> RedirectResponse:
-    return RedirectResponse("/docs")
 
 
 def _card(model: str) -> Card:

@@ -38,11 +38,10 @@ export function createStore(models) {
   }
 
   return {
-    models,
     plain,
 
-    /** {photographs, chosen}: the list in its order, and the id of the one that is looked at. */
-    get: () => ({ photographs, chosen }),
+    /** {photographs, chosen, models}: the list in its order, and the id of the one looked at. */
+    get: () => ({ photographs, chosen, models }),
     find,
     chosen: () => find(chosen),
     model: (name) => models.find((model) => model.name === name),
