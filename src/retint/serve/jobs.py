@@ -93,7 +93,7 @@ async def create(
         job = await run_in_threadpool(take_uploads, here, job, images or [])
     else:
         job = await run_in_threadpool(take_path, here, job, path)
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    response.headers["Location"] = f"{here.settings.root_path}/v1/jobs/{job.id}"
     return await run_in_threadpool(_view, here, job, 1, 100)
 
 
@@ -202,17 +202,18 @@ def _view(here: Service, job: Job, begin: int, count: int) -> JobView:
         created=_moment(job.created),
         expires=None if current.expires is None else _moment(current.expires),
         options=job.options,
-        items=[_item_view(item) for item in items],
+        items=[_item_view(here, item) for item in items],
         following=following if following <= job.total else None,
     )
 
 
-def _item_view(item: Item) -> ItemView:
+def _item_view(here: Service, item: Item) -> ItemView:
+    path = f"{here.settings.root_path}/v1/jobs/{item.job}/results/{item.number}"
     return ItemView(
         number=item.number,
         name=item.name,
         state=item.state,
-        result=None if item.result is None else f"/v1/jobs/{item.job}/results/{item.number}",
+        result=None if item.result is None else path,
         receipt=None if item.receipt is None else json.loads(item.receipt),
     )
 
@@ -226,7 +227,7 @@ async def _told(here: Service, job: Job, seen: int) -> AsyncGenerator[str]:
                 silent = 0
                 for item in items:
                     seen = item.ended or seen
-                    yield _event("item", _item_view(item), seen)
+                    yield _event("item", _item_view(here, item), seen)
             if seen >= job.total:
                 view = await run_in_threadpool(_view, here, job, 1, 0)
                 yield _event("end", view, seen)

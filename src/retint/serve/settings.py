@@ -1,6 +1,7 @@
 """What a house decides about its service."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,12 @@ class Settings:
     photographs by path. models: what may be asked for, name -> released model or path of an .onnx;
     the first is the default. keys: whether requests need an API key. workers: processes at work.
 
+    names: host names by which the service is reached, beside localhost and addresses in digits.
+    proxies: addresses of those in front of it, whose X-Forwarded-For and -Proto are believed.
+    root_path: where it is below a proxy's address, as /retint. rate: requests a minute, and
+    concurrency: requests at once, of one key or, without keys, one client; 0: any number. A key may
+    have limits of its own.
+
     max_pixels: of one picture. max_bytes: of one request. max_files, max_paths: photographs of one
     job, sent or by path. quota: of all that lies in `data`. keep: how long results stay after a
     job's end. patience: how long /v1/colorize waits. limit: how long one photograph may take.
@@ -30,6 +37,11 @@ class Settings:
     root: Path | None = None
     models: Mapping[str, str] = field(default_factory=lambda: {"default": "default"})
     keys: bool = False
+    names: Collection[str] = ()
+    proxies: Collection[str] = ()
+    root_path: str = ""
+    rate: float = 0.0
+    concurrency: int = 0
     device: str = "auto"
     workers: int = 1
     max_pixels: int = 500_000_000
@@ -47,6 +59,8 @@ class Settings:
             raise OptionsError("a service needs a model")
         if self.root is not None and not self.root.is_dir():
             raise OptionsError(f"{self.root}: the root of jobs by path is no folder")
+        if not re.fullmatch(r"(/[\w.~-]+)*", self.root_path):
+            raise OptionsError(f"the root path is {self.root_path!r}, not like /retint")
 
     @property
     def url(self) -> str:
