@@ -15,7 +15,7 @@ from pathlib import Path
 
 from retint import predict, walk
 from retint.colorizer import Hint, Options
-from retint.files import failed
+from retint.files import NO_ROOM, failed
 from retint.journal import Receipt
 from retint.pool import Worker
 from retint.serve import work
@@ -40,7 +40,9 @@ class Dispatcher:
     def __init__(self, settings: Settings, queue: Queue, meters: Meters) -> None:
         self.settings, self.queue, self.meters = settings, queue, meters
         threads = max(1, predict.available_threads() // max(1, settings.workers))
-        self._begin = partial(work.start, dict(settings.models), settings.device, threads)
+        self._begin = partial(
+            work.start, dict(settings.models), settings.device, threads, settings.bounds
+        )
         self._stopping = threading.Event()
         self._ready: set[int] = set()
         self._threads = [
@@ -98,9 +100,14 @@ class Dispatcher:
     def _do(self, task: Task, process: Process) -> bool:
         """Have a photograph coloured; whether the process is still there afterwards."""
         folder = self._folder(task)
-        asked = _work(task, self.settings, folder)
+        room = self.settings.quota - self.queue.usage()
+        asked = _work(task, self.settings, folder, room)
         if task.item.attempts > MOST_ATTEMPTS:
             reason = f"was begun {MOST_ATTEMPTS} times and never ended"
+            self._publish(task, failed(asked.job, asked.options, reason), folder)
+            return True
+        if room <= 0:
+            reason = f"{NO_ROOM}: the quota is used up"
             self._publish(task, failed(asked.job, asked.options, reason), folder)
             return True
         process.send(asked)
@@ -111,7 +118,10 @@ class Dispatcher:
                 reason = f"took longer than {self.settings.limit:g} s"
                 self._publish(task, failed(asked.job, asked.options, reason), folder)
                 return False
-            self.queue.extend(task.item, self.settings.lease)
+            if not self.queue.extend(task.item, self.settings.lease):
+                process.kill()  # the job was removed: nobody will read its result
+                shutil.rmtree(folder, ignore_errors=True)
+                return False
         try:
             receipt = process.receive()
         except EOFError:
@@ -149,7 +159,7 @@ class Dispatcher:
         return self.settings.folder(item.job) / f"{item.number}-{item.attempts}"
 
 
-def _work(task: Task, settings: Settings, folder: Path) -> Work:
+def _work(task: Task, settings: Settings, folder: Path, room: int) -> Work:
     item = task.item
     base = settings.root if task.rooted and settings.root else settings.folder(item.job)
     job = walk.Job(
@@ -161,7 +171,7 @@ def _work(task: Task, settings: Settings, folder: Path) -> Work:
         problem=item.problem,
     )
     options = Options.from_dict({**task.options, "device": settings.device})
-    return Work(job, options)
+    return Work(job, options, room)
 
 
 def _renamed(receipt: Receipt, task: Task, folder: Path) -> Receipt:

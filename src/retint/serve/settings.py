@@ -1,11 +1,13 @@
 """What a house decides about its service."""
 
+import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from retint.errors import OptionsError
+from retint.serve.bounds import Bounds
 
 MB = 1 << 20
 DAY = 24 * 3600.0
@@ -29,7 +31,8 @@ class Settings:
     max_pixels: of one picture. max_bytes: of one request. max_files, max_paths: photographs of one
     job, sent or by path. quota: of all that lies in `data`. keep: how long results stay after a
     job's end. patience: how long /v1/colorize waits. limit: how long one photograph may take.
-    lease: after how long without a sign of life another worker takes a photograph over.
+    lease: after how long without a sign of life another worker takes a photograph over. memory: of
+    one process that decodes.
     """
 
     data: Path
@@ -52,6 +55,7 @@ class Settings:
     keep: float = 7 * DAY
     patience: float = 60.0
     limit: float = 600.0
+    memory: int = 4096 * MB
     lease: float = 30.0
 
     def __post_init__(self) -> None:
@@ -71,6 +75,11 @@ class Settings:
     def jobs(self) -> Path:
         """The folder that holds one folder for each job."""
         return self.data / "jobs"
+
+    @property
+    def bounds(self) -> Bounds:
+        """What a process that decodes may take."""
+        return Bounds(self.memory, self.limit * (os.cpu_count() or 1))
 
     def folder(self, job: str) -> Path:
         """A job's folder: `sources/`, and `NUMBER-ATTEMPT/` for each time a photograph is begun."""
