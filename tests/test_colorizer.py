@@ -31,6 +31,7 @@ OPTIONS = st.builds(
     saturation=st.floats(0, 4),
     mute_uncertain=st.floats(0, 1),
     keep_tone=st.booleans(),
+    alternative=st.integers(0, 8),
     if_colour=st.sampled_from(["skip", "copy", "recolour"]),
     format=st.none() | st.sampled_from([f.name for f in FORMATS.values() if f.depths]),
     quality=st.none() | st.integers(1, 100),
@@ -112,6 +113,13 @@ def test_what_changes_no_pixel_is_not_counted():
     for name, value in (("saturation", 0.5), ("longest", 100), ("keep_tone", True)):
         assert not Options.from_dict({name: value}).same_pixels(recorded)
     assert not Options().same_pixels({})
+
+
+def test_a_receipt_older_than_an_option_says_its_default():
+    recorded = Options().to_dict()
+    del recorded["alternative"]
+    assert Options().same_pixels(recorded)
+    assert not Options(alternative=1).same_pixels(recorded)
 
 
 def test_the_colour_asked_for_is_the_colour_given(photographs: dict[str, Path], tmp_path: Path):

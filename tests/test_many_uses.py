@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from retint import export
-from retint.colorizer import Colorizer, Hint
+from retint.colorizer import Colorizer, Hint, Options
 from retint.errors import ModelError, OptionsError
 from retint.export.network import Network
 from retint.layers import bins
@@ -122,6 +122,8 @@ def test_alternatives_begin_with_the_guess_and_differ(model: OnnxPredictor, phot
     found = colorizer.alternatives(photo, 4)
     assert len(found) == 4
     assert np.allclose(found[0].ab, colorizer.predict(photo).ab, atol=1e-4)
+    third = Colorizer(model, Options(alternative=2)).predict(photo)
+    assert np.array_equal(third.ab, found[2].ab)
     apart = [np.abs(a.ab - b.ab).mean() for k, a in enumerate(found) for b in found[:k]]
     assert min(apart) > 0.3
     with pytest.raises(OptionsError, match="1 to 9"):

@@ -137,10 +137,15 @@ class Chroma:
 
 
 def bilinear_taps(
-    small: int, full: int, start: int, stop: int
+    small: int, full: int, start: int, stop: int, count: int | None = None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], Map]:
-    """Where full-size pixels start..stop lie between small ones: (before, after, fraction)."""
-    centre = (np.arange(start, stop) + 0.5) * (small / full) - 0.5
+    """Where full-size pixels start..stop lie between small ones: (before, after, fraction).
+
+    count: of pixels that they are shown in, where those are not as many.
+    """
+    step = 1.0 if count is None else (stop - start) / count
+    places = start + (np.arange(count or stop - start) + 0.5) * step
+    centre = places * (small / full) - 0.5
     centre = np.clip(centre, 0, small - 1)
     before = centre.astype(np.intp)
     return before, np.minimum(before + 1, small - 1), (centre - before).astype(np.float32)

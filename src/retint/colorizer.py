@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_type_hints
 
 import numpy as np
@@ -24,7 +24,8 @@ TILT = 0.03  # per Lab unit: enough to see, little enough to believe (looked at 
 
 
 def _option(default: Any, help: str, **about: Any) -> Any:
-    """A field; `low`, `high` bound it; `shows=False`: the pixels do not depend on it."""
+    """A field; `low`, `high` bound it; `shows=False`: the pixels do not depend on it; `later`:
+    older receipts do not have it."""
     return field(default=default, metadata={"help": help, "shows": True, **about})
 
 
@@ -49,6 +50,11 @@ class Options:
         low=0.0, high=1.0,
     )  # fmt: skip
     keep_tone: bool = _option(False, "Let a toned print (sepia) stay warm in its greys.")
+    alternative: int = _option(
+        0, "Which of the plausible colourings: 0 is the model's guess, 1 the one most unlike it, "
+        "and so on; for models that give several.",
+        low=0, high=8, later=True,
+    )  # fmt: skip
     if_colour: Literal["skip", "copy", "recolour"] = _option(
         "skip", "What to do with a photograph that has colour already."
     )
@@ -120,7 +126,7 @@ class Options:
     def same_pixels(self, recorded: Mapping[str, Any]) -> bool:
         """Whether a receipt's options would have given the same result as these."""
         return all(
-            item.name in recorded and recorded[item.name] == getattr(self, item.name)
+            recorded.get(item.name, _unrecorded(item)) == getattr(self, item.name)
             for item in fields(self)
             if item.metadata["shows"]
         )
@@ -160,17 +166,20 @@ class Colorizer:
     def predict(self, photo: "Photo", hints: Sequence[Hint] | None = None, page: int = 0) -> Chroma:
         """Guess the colour of one page, fitted to its lightness and upright, not yet adjusted.
 
-        hints: for a model that takes some; later ones lie above earlier ones. Raises InputError
-        where the photograph cannot be decoded, ModelError where the model fails, gives something
-        else than colours, or takes no hints.
+        It is the alternative that the options name. hints: for a model that takes some; later ones
+        lie above earlier ones. Raises InputError where the photograph cannot be decoded, ModelError
+        where the model fails, gives something else than colours, takes no hints, or has a single
+        answer where another is asked for.
         """
+        if self.options.alternative:
+            return self.alternatives(photo, self.options.alternative + 1, hints, page)[-1]
         L, found = self._guess(photo, hints, page, None)
         return _fitted(found, 0, L)
 
     def alternatives(
         self, photo: "Photo", n: int, hints: Sequence[Hint] | None = None, page: int = 0
     ) -> list[Chroma]:
-        """Guess `n` colourings of one page: first what `predict` gives, then others that are as
+        """Guess `n` colourings of one page: first the model's own, then others that are as
         plausible and differ from each other where the model is unsure, the most different first.
 
         Up to 9. Raises what `predict` does, and ModelError for a model of a single answer.
@@ -274,6 +283,11 @@ def _tinted(photo: "Photo", chroma: list[Chroma], options: Options) -> "Tinted":
 def _working_size(model: "Predictor") -> int:
     card = getattr(model, "card", None)
     return WORKING_SIZE if card is None else card.working_size
+
+
+def _unrecorded(item: Field[Any]) -> Any:
+    """What a receipt that does not name an option says of it."""
+    return item.default if item.metadata.get("later") else ...
 
 
 def _is_of(value: object, kind: Any) -> bool:

@@ -195,6 +195,14 @@ class Photo:
                 pixels = grey[..., None]
             self._held[page] = pixels, notes
 
+    def held(self, page: int = 0) -> NDArray[Any] | None:
+        """Codes of a page that is held, (height, width, bands) as `codes`; None for another."""
+        return self._held[page][0] if page in self._held else None
+
+    def release(self) -> None:
+        """Let go of the pages that are held; the small picture of each stays."""
+        self._held.clear()
+
     def blocks(self, page: int, rows: int) -> tuple[Iterator[NDArray[Any]], tuple[str, ...]]:
         """A page from the top, `rows` at a time: (rows, width, bands) as `codes`; and notes.
 
@@ -238,6 +246,18 @@ class Photo:
 
     def thumbnail_lab(self, longest: int = 384, page: int = 0) -> NDArray[np.float32]:
         """A page in Lab (D65), small and upright: float32 (h, w, 3); else as `thumbnail`."""
+        array = self.small(longest, page)
+        top = 65535 if array.dtype == np.uint16 else 255
+        rgb = array.astype(np.float32) / np.float32(top)
+        if rgb.shape[2] == 1:
+            L = color.luminance_to_lightness(color.srgb_to_linear(rgb))
+            lab = np.concatenate([L, np.zeros_like(L), np.zeros_like(L)], axis=2)
+        else:
+            lab = color.srgb_to_lab(rgb)
+        return np.ascontiguousarray(upright(lab, self.metadata(page).orientation), np.float32)
+
+    def small(self, longest: int = 384, page: int = 0) -> NDArray[Any]:
+        """Codes of a page, small, as stored: (h, w, 1 or 3), without alpha; else as `thumbnail`."""
         if longest > PREVIEW:
             small = self._small(page, longest)
         else:
@@ -245,15 +265,7 @@ class Photo:
                 if page not in self._previews:
                     self._previews[page] = self._small(page, PREVIEW)
             small = _resized(self._previews[page], longest)
-        array = small.numpy()
-        top = 65535 if array.dtype == np.uint16 else 255
-        rgb = array.reshape(small.height, small.width, -1).astype(np.float32) / np.float32(top)
-        if rgb.shape[2] == 1:
-            L = color.luminance_to_lightness(color.srgb_to_linear(rgb))
-            lab = np.concatenate([L, np.zeros_like(L), np.zeros_like(L)], axis=2)
-        else:
-            lab = color.srgb_to_lab(rgb)
-        return np.ascontiguousarray(upright(lab, self.metadata(page).orientation), np.float32)
+        return small.numpy().reshape(small.height, small.width, -1)
 
     def _small(self, page: int, longest: int) -> Any:
         about = self.page_list[page]

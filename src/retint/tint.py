@@ -1,6 +1,7 @@
 """Full-size colour: luminance codes and a Chroma in, RGB codes of the same luminance out."""
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,10 +11,28 @@ from retint.color import Floats
 from retint.errors import ModelError
 from retint.kernel import HUGE, Codes, Plane
 
-__all__ = ["Codes", "Tinter", "lightness"]
+__all__ = ["Codes", "Part", "Tinter", "lightness"]
 
 MEASURED_ROWS = 128
 MEASURED_COLUMNS = 1024
+
+
+class Part(NamedTuple):
+    """A part of a photograph, from pixel (x0, y0) up to, not including, (x1, y1), as it is shown:
+    in so many columns and rows.
+    """
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    columns: int
+    rows: int
+
+    @property
+    def is_full_size(self) -> bool:
+        """Whether it is shown pixel by pixel."""
+        return (self.columns, self.rows) == (self.x1 - self.x0, self.y1 - self.y0)
 
 
 class Tinter:
@@ -26,6 +45,7 @@ class Tinter:
 
     chroma: in stored orientation. width, height: of the photograph. bits_out: 8 or 16.
     tone: (256, 2), a* and b* of a toned print at L* 0..100 in even steps, added to the colour.
+    part: whose rows will be given, in place of the whole photograph's.
     measure: whether delta_L will be asked for.
     Rows may be asked for in any order and from several threads, and come out the same.
     Raises ModelError if the chroma is not finite.
@@ -39,6 +59,7 @@ class Tinter:
         *,
         bits_out: int,
         tone: Floats | None = None,
+        part: Part | None = None,
         measure: bool = True,
     ):
         self.bits_out = bits_out
@@ -47,9 +68,10 @@ class Tinter:
         self._tone = tone
         self._tables: dict[tuple[int, int], kernel.Tables] = {}
         h, w, _ = chroma.ab.shape
-        left, _, across = bilinear_taps(w, width, 0, width)
+        part = part or Part(0, 0, width, height, width, height)
+        left, _, across = bilinear_taps(w, width, part.x0, part.x1, part.columns)
         self._columns = kernel.Columns(left.astype(np.int32), across)
-        self._above, self._below, self._down = bilinear_taps(h, height, 0, height)
+        self._above, self._below, self._down = bilinear_taps(h, height, part.y0, part.y1, part.rows)
         self._measures = measure
         self._measure_rows = max(1, height // MEASURED_ROWS)
         self._measure_columns = max(1, width // MEASURED_COLUMNS)
