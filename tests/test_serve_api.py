@@ -192,7 +192,7 @@ def test_limits_of_pixels_and_bytes(fake_onnx: Path, photographs: Photographs, t
         for head in (b"Content-Length: 60000", b"Transfer-Encoding: chunked"):
             with socket.create_connection((host[0], int(host[1])), timeout=30) as connection:
                 connection.sendall(
-                    b"POST /v1/colorize HTTP/1.1\r\nHost: here\r\n" + head
+                    b"POST /v1/colorize HTTP/1.1\r\nHost: localhost\r\n" + head
                     + b"\r\nContent-Type: multipart/form-data; boundary=limit\r\n\r\n"
                 )  # fmt: skip
                 if b"chunked" in head:

@@ -170,7 +170,9 @@ def test_a_token_makes_one_job_of_two(queue: Queue):
 def test_keys_are_valid_until_revoked_and_kept_as_hashes(queue: Queue):
     key = keys.add(queue.engine, "reading room")
     (known,) = keys.every(queue.engine)
-    assert keys.check(queue.engine, key) == known.id
+    checked = keys.check(queue.engine, key)
+    assert checked is not None
+    assert checked.id == known.id
     assert key.rpartition("_")[2] not in (known.sha256, known.id, known.name)
     for wrong in ("", "retint", key[:-1], key.upper(), f"retint_{known.id}_", key + "x"):
         assert keys.check(queue.engine, wrong) is None

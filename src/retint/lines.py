@@ -3,29 +3,32 @@
 import errno
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 from retint.errors import OutputError
 
+LOOK = 0.002  # seconds between looks at a lock that another process has
+
 
 class Lines:
     """A file of lines, appended and never changed, locked against other processes inside `with`.
 
-    busy: what OutputError says where another process has it. A last line that a crash cut off is
-    ended, so that the next one stands alone.
+    busy: what OutputError says where another process has it for longer than `patience` seconds. A
+    last line that a crash cut off is ended, so that the next one stands alone.
     """
 
-    def __init__(self, path: Path, busy: str) -> None:
-        self.path, self.busy = path, busy
+    def __init__(self, path: Path, busy: str, patience: float = 0.0) -> None:
+        self.path, self.busy, self.patience = path, busy, patience
         self._descriptor = -1
 
     def __enter__(self) -> Self:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         try:
             self._descriptor = os.open(self.path, flags, 0o666)
-            lock(self._descriptor)
+            self._lock()
             self._end_torn_line()
         except OSError as error:
             self._close()
@@ -73,6 +76,16 @@ class Lines:
         with os.fdopen(os.dup(self._descriptor), "rb") as file:
             file.seek(place)
             return file.readline()
+
+    def _lock(self) -> None:
+        limit = time.monotonic() + self.patience
+        while True:
+            try:
+                return lock(self._descriptor)
+            except BlockingIOError:
+                if time.monotonic() >= limit:
+                    raise
+            time.sleep(LOOK)
 
     def _end_torn_line(self) -> None:
         size = os.fstat(self._descriptor).st_size

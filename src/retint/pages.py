@@ -48,6 +48,19 @@ class Reply:
         return cls("application/json", body, headers)
 
 
+def is_named(host: str, names: Collection[str]) -> bool:
+    """Whether a Host header says one of these names, or an address in digits.
+
+    A foreign name that was led here (DNS rebinding) is neither.
+    """
+    name = re.sub(r":\d+$", "", host).strip("[]").lower()
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name in names
+    return True
+
+
 class Server(ThreadingHTTPServer, ABC):
     """Serves one page at `url`; port 0 takes a free one.
 
@@ -135,7 +148,7 @@ class Handler(BaseHTTPRequestHandler):
     def _asked_for(self) -> str:
         """The path behind the token, for requests that are meant for us."""
         host = self.headers.get("Host", "")
-        if not self._is_ours(host):
+        if not is_named(host, self.server.names):
             raise Refused(HTTPStatus.FORBIDDEN, "not a name of this server")
         origin = self.headers.get("Origin")
         ours = [f"{scheme}://{host}" for scheme in self.server.schemes]
@@ -145,14 +158,6 @@ class Handler(BaseHTTPRequestHandler):
         if not slash or not hmac.compare_digest(token.encode(), self.server.token.encode()):
             raise Refused(HTTPStatus.NOT_FOUND, "this is not the whole address of the page")
         return path
-
-    def _is_ours(self, host: str) -> bool:
-        name = re.sub(r":\d+$", "", host).strip("[]").lower()
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            return name in self.server.names
-        return True  # no foreign name leads to an address in digits
 
     def _get(self, path: str) -> Reply:
         name = path or "index.html"

@@ -61,11 +61,12 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Colour for archive photographs: only the colour is new.",
         version=version("retint"),
         lifespan=_lifespan,
+        root_path=settings.root_path,
     )
     app.state.service = service
     for room in (colorize, jobs, about, front):
         app.include_router(room.router)
-    app.add_middleware(Access, meters=meters, max_bytes=settings.max_bytes)
+    app.add_middleware(Access, service=service)
     problems.handle(app)
     return app
 

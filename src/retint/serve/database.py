@@ -11,7 +11,12 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from retint.errors import OutputError
 from retint.serve.tables import Table
 
-MIGRATIONS: Sequence[Sequence[str]] = ()
+MIGRATIONS: Sequence[Sequence[str]] = (
+    (
+        "ALTER TABLE keys ADD COLUMN rate FLOAT",
+        "ALTER TABLE keys ADD COLUMN concurrency INTEGER",
+    ),
+)
 """Statements that lead from one version of the tables to the next; the first from 1 to 2.
 
 In SQL that SQLite and PostgreSQL both read. A migration is never changed after a release.

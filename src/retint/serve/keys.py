@@ -14,23 +14,30 @@ from retint.serve.tables import Key
 PREFIX = "retint"
 
 
-def add(engine: Engine, name: str) -> str:
-    """Make a key for someone. It is returned, and can never be read again."""
+def add(
+    engine: Engine, name: str, rate: float | None = None, concurrency: int | None = None
+) -> str:
+    """Make a key for someone, with limits of its own. It is returned, and can never be read again.
+
+    rate: requests a minute. concurrency: requests at once. 0: any number; None: as the house says.
+    """
     id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     with Session(engine) as session, session.begin():
-        session.add(Key(id=id, name=name, sha256=_hash(secret)))
+        session.add(
+            Key(id=id, name=name, sha256=_hash(secret), rate=rate, concurrency=concurrency)
+        )
     return f"{PREFIX}_{id}_{secret}"
 
 
-def check(engine: Engine, key: str) -> str | None:
-    """Id of a key that is valid; None for any other words."""
+def check(engine: Engine, key: str) -> Key | None:
+    """What is known of a key that is valid; None for any other words."""
     prefix, _, rest = key.partition("_")
     id, _, secret = rest.partition("_")
     with Session(engine) as session:
         known = session.get(Key, id) if prefix == PREFIX else None
     if known is None or known.revoked is not None:
         return None
-    return id if hmac.compare_digest(known.sha256, _hash(secret)) else None
+    return known if hmac.compare_digest(known.sha256, _hash(secret)) else None
 
 
 def every(engine: Engine) -> Sequence[Key]:

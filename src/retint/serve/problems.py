@@ -28,6 +28,11 @@ class Problem(HTTPException):
         self.more = more
 
 
+NO_DATABASE = Problem(
+    503, "The database cannot be used now: try again later.", headers={"Retry-After": "10"}
+)
+
+
 def answer(
     status: int,
     detail: str,
@@ -58,11 +63,15 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 EXAMPLES = {
     401: "This service needs an API key: send it as `Authorization: Bearer KEY`.",
+    403: "Pages of other sites may not use this service: open it at its own address.",
     404: "There is no such job; it may have expired, or belong to another key.",
     406: "Results can be image/jpeg, image/png, image/tiff, image/webp, image/avif.",
     409: "The job has not ended: wait for its `end` at /v1/jobs/{id}/events.",
     413: "The request is larger than the 1073741824 bytes allowed: send fewer or smaller files.",
     422: "saturation is 9.0, not between 0.0 and 4.0",
+    421: "This service is not called so: `retint serve --name HOST` gives it a name.",
+    429: "More than the 600 requests a minute that are allowed: try again after `Retry-After`"
+    " seconds.",
     503: "Too much is waiting: try again later, or use /v1/jobs, which need not be waited for.",
     507: "The service's disk quota is used up: delete jobs that you have fetched, or try later.",
 }
@@ -95,6 +104,10 @@ def handle(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         document = described()
         document["components"]["schemas"]["Problem"] = SCHEMA
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
+                for status, told in documented(*_at_the_door(path)).items():
+                    operation["responses"].setdefault(str(status), told)
         return document
 
     cast(Any, app).openapi = openapi
@@ -102,6 +115,11 @@ def handle(app: FastAPI) -> None:
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(OptionsError)(_options)
     app.exception_handler(OperationalError)(_no_database)
+
+
+def _at_the_door(path: str) -> tuple[int, ...]:
+    """How a request may be refused before it reaches its operation."""
+    return (401, 403, 413, 421, 429, 503) if path.startswith("/v1/") else (403, 413, 421)
 
 
 def request_id(request: Request) -> str:
@@ -129,5 +147,4 @@ async def _options(request: Request, error: OptionsError) -> Response:
 
 async def _no_database(request: Request, error: OperationalError) -> Response:
     log.error("request %s: the database cannot be used: %s", request_id(request), error.orig)
-    detail = "The database cannot be used now: try again later."
-    return answer(503, detail, request_id(request), {"Retry-After": "10"})
+    return await _http(request, NO_DATABASE)

@@ -8,10 +8,10 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from retint.hub import Card
-from retint.serve import keys
 from retint.serve.dispatch import Dispatcher
+from retint.serve.door import Visitor
 from retint.serve.meters import Meters
-from retint.serve.problems import Problem
+from retint.serve.problems import EXAMPLES, Problem
 from retint.serve.queue import Queue
 from retint.serve.settings import Settings
 from retint.serve.tables import Job
@@ -44,21 +44,13 @@ _bearer = HTTPBearer(auto_error=False, description="An API key, where the servic
 
 def _caller(
     request: Request,
-    here: Here,
-    given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    described: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> str:
-    """Id of the key the request comes with; "" where none is asked for. 401 without a valid one."""
-    if not here.settings.keys:
-        return ""
-    id = keys.check(here.queue.engine, given.credentials) if given else None
-    if id is None:
-        raise Problem(
-            401,
-            "This service needs an API key: send it as `Authorization: Bearer KEY`.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-    request.state.key = id
-    return id
+    """Id of the key that the door has checked; "" where none is asked for."""
+    visitor: Visitor | None = getattr(request.state, "visitor", None)
+    if visitor is None:  # an operation outside /v1/, which asks for nobody
+        raise Problem(401, EXAMPLES[401])
+    return visitor.key
 
 
 Caller = Annotated[str, Depends(_caller)]

@@ -82,7 +82,10 @@ class Item(Table):
 
 
 class Key(Table):
-    """An API key: its secret half is here as a hash only."""
+    """An API key: its secret half is here as a hash only.
+
+    rate, concurrency: its own limits, 0 for none; None where the house's hold.
+    """
 
     __tablename__ = "keys"
 
@@ -90,4 +93,6 @@ class Key(Table):
     name: Mapped[str]
     sha256: Mapped[str]
     created: Mapped[float] = mapped_column(default=time.time)
+    rate: Mapped[float | None]
+    concurrency: Mapped[int | None]
     revoked: Mapped[float | None]
