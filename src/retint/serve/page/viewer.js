@@ -1,16 +1,26 @@
-/** The photograph before and after, one over the other, with a line to move between them.
+/** The photograph before and after, one over the other, with a line to move between them; close up
+ * it is shown from its full size.
  *
  * For other modules: `overlay` is a layer over the picture that moves and grows with it; place its
  * children by percentages. It lets the pointer through, but for children that take it
  * (`pointer-events: auto`). `onPlace` tells where somebody clicked, or pressed Enter at the middle
- * of what is seen. `aim` shows by the pointer that a click will do something. `sample` is the colour
- * that is seen somewhere.
+ * of what is seen. `aim` makes clicks do that alone. `sample` is the colour that is seen somewhere.
  */
+
+import { createCamera } from "./camera.js";
+import { createLayers } from "./layers.js";
 
 export const overlay = document.createElement("div");
 overlay.className = "overlay";
 
+const NEAR = 5; // pixels: a pointer that moved less was a click
+const STILL = 150; // ms without a movement before the full size is asked for
+const STEP = 0.15; // of what is seen, for an arrow key
+
 const placed = new Set();
+let stage;
+let layers;
+let showing = () => {};
 
 /** Call back with {x, y}, 0..1 across and down the upright picture; returns how to stop it. */
 export function onPlace(callback) {
@@ -18,14 +28,253 @@ export function onPlace(callback) {
   return () => placed.delete(callback);
 }
 
-/** Show by the pointer whether a click is waited for. */
+/** Say whether a click is waited for: the pointer shows it, and the line stays where it is. */
 export function aim(on) {
-  overlay.parentElement?.closest(".stage")?.classList.toggle("aiming", on);
+  stage.classList.toggle("aiming", on);
 }
 
 /** [red, green, blue] of the coloured picture at {x, y}, 0..255; null before there is one. */
-export function sample({ x, y }) {
-  return null;
+export const sample = (place) => layers.colour.sample(place);
+
+/** Show on the picture where the model is unsure. */
+export const showUnsure = (on) => showing(on);
+
+export function mount(element, store, api) {
+  stage = element.querySelector(".stage");
+  const world = stage.querySelector(".world");
+  const split = stage.querySelector(".split");
+  const trouble = stage.querySelector(".trouble");
+  const pages = element.querySelector(".pages");
+  const camera = createCamera();
+  layers = createLayers(world, api);
+  world.append(overlay);
+
+  let photograph = null; // what is shown
+  let page = 0;
+  let unsure = false;
+  let at = 0.5; // of what is seen of the picture, the line
+  let leaving = new AbortController(); // of requests about the photograph shown before
+  let loading = false;
+  let again = false;
+  let resting;
+
+  store.subscribe(({ what }) => (what === "look" ? load() : open()));
+  new ResizeObserver(draw).observe(stage);
+  listenToPointers();
+  stage.addEventListener("keydown", press);
+  stage.addEventListener("wheel", wheel, { passive: false });
+  split.addEventListener("input", () => pull(split.value / 100));
+  element.querySelector(".zoom").addEventListener("click", ({ target }) => zoom(target.dataset.zoom));
+  pages.addEventListener("click", ({ target }) => turn(Number(target.dataset.turn ?? 0)));
+  showing = (on) => {
+    unsure = on;
+    load();
+  };
+  open();
+
+  /** Show the chosen photograph, if it is another, or has become ready. */
+  function open() {
+    const chosen = store.chosen();
+    if (chosen?.id === photograph?.id && chosen?.state === photograph?.state) return;
+    leaving.abort();
+    leaving = new AbortController();
+    photograph = chosen;
+    page = 0;
+    layers.clear();
+    camera.fit();
+    describe();
+    draw();
+    load();
+  }
+
+  function describe() {
+    const { view, file, state, problem } = photograph ?? {};
+    stage.dataset.state = state ?? "";
+    complain(problem);
+    element.querySelector(".name").textContent = view?.name ?? file?.name ?? "";
+    element.querySelector(".facts").textContent = view ? `${view.width} × ${view.height}` : "";
+    pages.hidden = !(view?.pages > 1);
+    pages.querySelector("output").textContent = `Page ${page + 1} of ${view?.pages}`;
+  }
+
+  function complain(problem) {
+    trouble.textContent = problem ?? "";
+    trouble.hidden = !problem;
+  }
+
+  function turn(by) {
+    const next = page + by;
+    if (!by || !(next in Array(photograph.view.pages).fill(0))) return;
+    page = next;
+    layers.clear();
+    describe();
+    load();
+  }
+
+  /** Load what is to be seen; what changes meanwhile is loaded when that is there. */
+  async function load() {
+    again = true;
+    if (loading) return;
+    loading = true;
+    while (again) {
+      again = false;
+      if (photograph?.state === "ready") await loadOnce(leaving.signal);
+    }
+    loading = false;
+    stage.removeAttribute("aria-busy");
+  }
+
+  async function loadOnce(signal) {
+    stage.setAttribute("aria-busy", "true");
+    try {
+      const current = store.find(photograph.id);
+      await layers.load(current, { page, unsure, seen: camera.seen(), needed: needed() }, signal);
+      if (!signal.aborted) complain("");
+    } catch (error) {
+      if (error.name === "AbortError" || signal.aborted) return;
+      complain(error.message);
+    }
+  }
+
+  const needed = () => camera.longest() * devicePixelRatio;
+
+  /** Put everything where the camera says. */
+  function draw() {
+    const { view } = photograph ?? {};
+    stage.classList.toggle("empty", !view);
+    if (!view) return;
+    camera.look(stage.clientWidth, stage.clientHeight, view.width, view.height);
+    const { left, top, width, height } = camera.place();
+    Object.assign(world.style, { left: px(left), top: px(top), width: px(width), height: px(height) });
+    stage.classList.toggle("close", camera.isClose());
+    stage.classList.toggle("sharp", camera.scale() * devicePixelRatio > 2);
+    element.querySelector(".zoom output").textContent = `${Math.round(100 * camera.scale() * devicePixelRatio)} %`;
+    pull(at);
+    clearTimeout(resting);
+    resting = setTimeout(load, STILL);
+  }
+
+  /** Move the line to a share of what is seen of the picture. */
+  function pull(share) {
+    at = Math.min(1, Math.max(0, share));
+    const { left, width } = camera.shown();
+    const x = left + at * width;
+    const place = camera.place();
+    stage.style.setProperty("--line", px(x));
+    world.style.setProperty("--line", `${(100 * (x - place.left)) / place.width}%`);
+    if (document.activeElement !== split || Math.round(at * 100) !== Number(split.value)) {
+      split.value = 100 * at;
+    }
+    split.setAttribute("aria-valuetext", `${Math.round(100 * at)} % before, ${Math.round(100 - 100 * at)} % after`);
+    stage.dataset.ends = at < 0.12 ? "before" : at > 0.88 ? "after" : "";
+  }
+
+  function zoom(how, point) {
+    const act = {
+      in: () => camera.zoom(1.5, point),
+      out: () => camera.zoom(1 / 1.5, point),
+      fit: () => camera.fit(),
+      full: () => camera.zoomTo(1 / devicePixelRatio, point),
+    }[how];
+    if (!act || !photograph?.view) return false;
+    act();
+    draw();
+    return true;
+  }
+
+  function press(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || !photograph?.view) return;
+    const { key } = event;
+    const how = { "+": "in", "=": "in", "-": "out", 0: "fit", 1: "full" }[key];
+    const step = {
+      ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP],
+    }[key];
+    if (how) zoom(how);
+    else if (event.target !== stage) return; // the line has arrows of its own, and marks too
+    else if (step) {
+      camera.moveBy(-step[0] * stage.clientWidth, -step[1] * stage.clientHeight);
+      draw();
+    } else if (key === "Enter") tellPlace(camera.at(stage.clientWidth / 2, stage.clientHeight / 2));
+    else return;
+    event.preventDefault();
+  }
+
+  function wheel(event) {
+    const pageScrolls = document.documentElement.scrollHeight > innerHeight;
+    if (!photograph?.view || (pageScrolls && !event.ctrlKey)) return;
+    event.preventDefault();
+    camera.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), point(event));
+    draw();
+  }
+
+  function point({ clientX, clientY }) {
+    const box = stage.getBoundingClientRect();
+    return { x: clientX - box.left, y: clientY - box.top };
+  }
+
+  function tellPlace(place) {
+    if (place.x < 0 || place.x > 1 || place.y < 0 || place.y > 1) return;
+    for (const callback of placed) callback(place);
+  }
+
+  /** One pointer pulls the line, or a picture that is larger than the stage; two zoom. */
+  function listenToPointers() {
+    const pointers = new Map();
+    let begin = null; // where the first came down, until it has moved; then null
+    let pulls = false;
+
+    stage.addEventListener("pointerdown", (event) => {
+      if (!photograph?.view || event.button > 0 || event.target.closest(".overlay > *")) return;
+      stage.setPointerCapture(event.pointerId);
+      pointers.set(event.pointerId, point(event));
+      begin = pointers.size === 1 ? point(event) : null;
+      pulls = isOnLine(point(event)) || !camera.isClose();
+      (pulls ? split : stage).focus({ preventScroll: true });
+      event.preventDefault();
+    });
+    stage.addEventListener("pointermove", (event) => {
+      const before = pointers.get(event.pointerId);
+      if (!before) return;
+      const now = point(event);
+      if (begin && Math.hypot(now.x - begin.x, now.y - begin.y) < NEAR) return;
+      begin = null;
+      pointers.set(event.pointerId, now);
+      if (pointers.size === 2) pinch(before, now, pointers);
+      else if (pulls) pullTo(now);
+      else {
+        camera.moveBy(now.x - before.x, now.y - before.y);
+        draw();
+      }
+    });
+    const leave = (event) => {
+      if (!pointers.delete(event.pointerId) || event.type !== "pointerup" || !begin) return;
+      begin = null;
+      tellPlace(camera.at(point(event).x, point(event).y));
+      if (pulls && !stage.classList.contains("aiming")) pullTo(point(event));
+    };
+    stage.addEventListener("pointerup", leave);
+    stage.addEventListener("pointercancel", leave);
+  }
+
+  function pinch(before, now, pointers) {
+    const [one, other] = [...pointers.values()];
+    const still = one === now ? other : one;
+    const apart = (place) => Math.hypot(place.x - still.x, place.y - still.y);
+    const middle = (place) => ({ x: (place.x + still.x) / 2, y: (place.y + still.y) / 2 });
+    const [from, to] = [middle(before), middle(now)];
+    camera.moveBy(to.x - from.x, to.y - from.y);
+    camera.zoom(apart(now) / Math.max(1, apart(before)), to);
+    draw();
+  }
+
+  function isOnLine({ x }) {
+    return Math.abs(x - parseFloat(stage.style.getPropertyValue("--line"))) < 22;
+  }
+
+  function pullTo({ x }) {
+    const { left, width } = camera.shown();
+    pull((x - left) / width);
+  }
 }
 
-export function mount(element, store, api) {}
+const px = (value) => `${value}px`;
