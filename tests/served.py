@@ -87,10 +87,11 @@ def served(settings: Any) -> Iterator[Served]:
     import uvicorn
 
     from retint.serve import create_app
+    from retint.serve.connections import configured
 
     app = create_app(settings)
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    server = uvicorn.Server(configured(app, settings))
     app.state.service.closing = lambda: server.should_exit
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()

@@ -32,7 +32,8 @@ class Settings:
     job, sent or by path. quota: of all that lies in `data`. keep: how long results stay after a
     job's end. patience: how long /v1/colorize waits. limit: how long one photograph may take.
     lease: after how long without a sign of life another worker takes a photograph over. memory: of
-    one process that decodes.
+    one process that decodes. silence: how long a client may keep the service waiting in the middle
+    of a request or of an answer.
     """
 
     data: Path
@@ -57,6 +58,7 @@ class Settings:
     limit: float = 600.0
     memory: int = 4096 * MB
     lease: float = 30.0
+    silence: float = 30.0
 
     def __post_init__(self) -> None:
         if not self.models:

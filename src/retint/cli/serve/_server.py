@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from retint.errors import OptionsError
 from retint.serve import Settings, create_app
+from retint.serve.connections import configured
 from retint.serve.logs import Lines
 
 
@@ -30,9 +31,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
 
 
 async def _serve(app: FastAPI, listening: socket.socket) -> None:
-    server = uvicorn.Server(uvicorn.Config(
-        app, lifespan="off", log_config=None, access_log=False, server_header=False,
-    ))  # fmt: skip
+    server = uvicorn.Server(configured(app, app.state.service.settings, lifespan="off"))
     app.state.service.closing = lambda: server.should_exit
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again when it is done
         signal.signal(number, _pass)
