@@ -41,6 +41,14 @@ def test_a_batch_can_be_repeated_and_keeps_the_shares(corpus: Corpus):
     assert not torch.equal(drawn(0).pixels[:2, :, :64, :64], drawn(1).pixels[:2, :, :64, :64])
 
 
+def test_small_pictures_are_mixed_in_at_the_first_size_however_large_it_is(corpus: Corpus):
+    data = Data(sizes=(128, 64, 160), size_shares=(1, 0, 0), large_side=96, large_share=0.25)
+    drawn = batches(corpus, data)
+    shown = [sum(drawn.large[drawn._picked(np.random.default_rng(k), k, size, 8)]) for k in range(4)
+             for size in data.sizes]  # fmt: skip
+    assert shown == [2, 2, 8] * 4
+
+
 def test_an_epoch_shows_every_picture_once(corpus: Corpus):
     drawn = batches(corpus, Data(sizes=(32,)), batch=5)
     assert len(drawn) == 5

@@ -139,11 +139,11 @@ class Batches:
         return Batch(crops, torch.tensor(subjects[mine], device=self.device))
 
     def _picked(self, random: np.random.Generator, step: int, size: int, count: int) -> list[int]:
-        share = self.data.large_share
-        if share is None and self.shares is None and size <= self.data.large_side:
+        share, mixed = self.data.large_share, size <= self.data.sizes[0]
+        if share is None and self.shares is None and mixed:
             return self._in_turn(step, count)
         large = count
-        if size <= self.data.large_side:
+        if mixed:
             large = round(count * share) if share is not None and not self.large.all() else 0
         groups = [(large, self.large)]
         if count > large:

@@ -77,8 +77,8 @@ def go_on_from(
     """A network with a model's weights, for other pictures.
 
     config: the model's Config, to which the recipe's `[model]` is added. Where the recipe learns
-    subjects, and the model names none or others, that part begins anew. OptionsError where weights
-    do not fit otherwise.
+    subjects or hints, and the model knows none or others, that part begins anew. OptionsError where
+    weights do not fit otherwise.
     """
     architecture = family(recipe.family)
     wanted = _configured(architecture.Config(**config), recipe, classes)
@@ -90,8 +90,9 @@ def go_on_from(
     except RuntimeError as error:
         line = " ".join(str(error).split())[:200]
         raise OptionsError(f"[model]: the weights to start from do not fit: {line}") from None
-    if any(not key.startswith("subject.") for key in missing):
-        raise OptionsError(f"[model]: the weights to start from have no {missing[0]}")
+    unknown = [key for key in missing if not key.startswith(("subject.", "told."))]
+    if unknown:
+        raise OptionsError(f"[model]: the weights to start from have no {unknown[0]}")
     return net
 
 

@@ -36,7 +36,7 @@ class Data:
     sizes: tuple[int, ...] = (128,)  # side of the square crops, one size a batch
     size_shares: tuple[float, ...] = (1.0,)
     large_side: int = 128  # a picture whose shorter side is at least this is large
-    # of each batch, None: as they come; sizes above `large_side` take large pictures only
+    # of each batch, None: as they come; sizes above the first take large pictures only
     large_share: float | None = None
     # none: every picture equally often; source, class: every data set, every label equally often;
     # colour: as they come but for a cast, taken out with the least change: see `batches.tilted`
