@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from retint import predict, walk
 from retint.colorizer import Colorizer, Options
-from retint.errors import RetintError
+from retint.errors import ModelError, RetintError
 from retint.files import NO_ROOM, colorize_file, failed
 from retint.journal import Receipt
 from retint.serve.bounds import Bounds
@@ -35,6 +35,8 @@ def start(
     loaded: dict[str, predict.Predictor] = {}
 
     def load(name: str) -> predict.Predictor:
+        if name not in models:
+            raise ModelError(f"the service has no model {name} any more")
         if name not in loaded:
             loaded[name] = predict.load(models[name], device=device, threads=threads)
         return loaded[name]
