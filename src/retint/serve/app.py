@@ -11,15 +11,18 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.formparsers import MultiPartParser
 
-from retint import hub, predict
+from retint import predict
 from retint.errors import OptionsError, OutputError
-from retint.hub import Card
 from retint.lines import lock
 from retint.serve import about, colorize, front, jobs, problems
 from retint.serve.access import Access
+from retint.serve.album import Album
 from retint.serve.bell import Bell
+from retint.serve.connections import Pace
 from retint.serve.database import is_embedded, open_database
+from retint.serve.desk import Desk
 from retint.serve.dispatch import Dispatcher
 from retint.serve.keys import every
 from retint.serve.meters import Meters
@@ -28,6 +31,8 @@ from retint.serve.service import Service
 from retint.serve.settings import Settings
 from retint.serve.sweep import sweep
 
+MOST_FIELDS = 50  # of a form, each of which may be 1 MB: they are kept in memory
+SPOOLED = 1 << 16  # bytes of each uploaded file that are kept in memory
 SWEEPING = 60.0  # seconds between removals of what has expired
 
 log = logging.getLogger(__name__)
@@ -42,19 +47,27 @@ def create_app(settings: Settings) -> FastAPI:
     """
     settings = replace(settings, data=settings.data.resolve())
     try:
-        settings.jobs.mkdir(parents=True, exist_ok=True)
+        for folder in (settings.jobs, settings.photographs):
+            folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{settings.data}: cannot be used ({error.strerror})") from error
     queue = Queue(open_database(settings.url), Bell())
     if settings.keys and not any(key.revoked is None for key in every(queue.engine)):
         raise OptionsError("there is no API key yet: retint serve key add NAME makes one")
     meters = Meters()
+    models = {
+        name: predict.load(model, device="cpu", threads=1)
+        for name, model in settings.models.items()
+    }
     service = Service(
         settings=settings,
         queue=queue,
         dispatcher=Dispatcher(settings, queue, meters),
+        album=Album(queue.engine),
+        desk=Desk(settings),
         meters=meters,
-        cards={name: _card(model) for name, model in settings.models.items()},
+        cards={name: model.card for name, model in models.items()},
+        alternatives=frozenset(name for name, model in models.items() if model.alternatives),
     )
     app = FastAPI(
         title="retint",
@@ -62,17 +75,17 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("retint"),
         lifespan=_lifespan,
         root_path=settings.root_path,
+        form_limits={"max_fields": MOST_FIELDS, "max_files": settings.max_files + 1},
     )
+    MultiPartParser.spool_max_size = SPOOLED
     app.state.service = service
     for room in (colorize, jobs, about, front):
         app.include_router(room.router)
+    app.add_middleware(Pace, silence=settings.silence)
+    app.add_middleware(Pace, silence=settings.silence)
     app.add_middleware(Access, service=service)
     problems.handle(app)
     return app
-
-
-def _card(model: str) -> Card:
-    return hub.find(model).card if hub.is_name(model) else predict.load(model, device="cpu").card
 
 
 @asynccontextmanager
@@ -88,6 +101,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
             yield
         finally:
             sweeping.cancel()
+            await run_in_threadpool(service.desk.stop)
             await run_in_threadpool(service.dispatcher.stop)
             service.queue.engine.dispose()
 
@@ -95,7 +109,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
 async def _sweep(service: Service) -> None:
     while True:
         try:
-            await run_in_threadpool(sweep, service.settings, service.queue)
+            await run_in_threadpool(sweep, service.settings, service.queue, service.album)
         except Exception:
             log.exception("sweeping")
         await asyncio.sleep(SWEEPING)

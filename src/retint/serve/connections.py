@@ -24,7 +24,8 @@ def configured(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
     protocol: Any = partial(Connection, silence=settings.silence)
     return uvicorn.Config(
         app, http=protocol, ws="none", log_config=None, access_log=False, server_header=False,
-        limit_concurrency=MOST, **more,
+        limit_concurrency=MOST, proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies), **more,
     )  # fmt: skip
 
 
@@ -76,7 +77,7 @@ class Connection(H11Protocol):
 
 
 class Pace:
-    """ASGI middleware: a body that stops for `silence` seconds, or trickles, gets the answer 408."""
+    """ASGI middleware: a body that stops for `silence` seconds, or trickles, is answered 408."""
 
     def __init__(self, app: ASGIApp, silence: float) -> None:
         self.app, self.silence = app, silence

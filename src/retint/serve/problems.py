@@ -62,10 +62,12 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 EXAMPLES = {
+    400: "There was an error parsing the body",
     401: "This service needs an API key: send it as `Authorization: Bearer KEY`.",
     403: "Pages of other sites may not use this service: open it at its own address.",
     404: "There is no such job; it may have expired, or belong to another key.",
     406: "Results can be image/jpeg, image/png, image/tiff, image/webp, image/avif.",
+    408: "The request came too slowly: send it again over a better connection, or in smaller jobs.",
     409: "The job has not ended: wait for its `end` at /v1/jobs/{id}/events.",
     413: "The request is larger than the 1073741824 bytes allowed: send fewer or smaller files.",
     422: "saturation is 9.0, not between 0.0 and 4.0",
@@ -119,7 +121,8 @@ def handle(app: FastAPI) -> None:
 
 def _at_the_door(path: str) -> tuple[int, ...]:
     """How a request may be refused before it reaches its operation."""
-    return (401, 403, 413, 421, 429, 503) if path.startswith("/v1/") else (403, 413, 421)
+    any_path = (400, 403, 408, 413, 421)
+    return (*any_path, 401, 429, 503) if path.startswith("/v1/") else any_path
 
 
 def request_id(request: Request) -> str:

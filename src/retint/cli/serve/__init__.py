@@ -9,6 +9,8 @@ from retint.cli import Commands
 from retint.cli.serve._extra import the_extra
 from retint.cli.serve._place import with_place
 
+RATE, CONCURRENCY = 600.0, 16  # of one key or client, where other machines are let in
+
 
 @click.group(name="serve", cls=Commands, package=__name__, invoke_without_command=True)
 @click.option("--host", default="127.0.0.1", show_default=True,
@@ -27,6 +29,19 @@ from retint.cli.serve._place import with_place
               help="Processes that colour; 0 leaves it to other servers of the --db.")  # fmt: skip
 @click.option("--keys/--no-keys", default=None,
               help="Whether requests need an API key [if other machines are let in].")  # fmt: skip
+@click.option("--name", "names", multiple=True, metavar="HOST",
+              help="A host name by which it is reached; again for more.")  # fmt: skip
+@click.option("--proxy", "proxies", multiple=True, metavar="ADDRESS",
+              help="Address or network of a proxy in front, which says who asks; again for more. "
+              "With one, other machines are let in.")  # fmt: skip
+@click.option("--root-path", default="", metavar="PATH",
+              help="Where it is below the proxy's address, as /retint.")  # fmt: skip
+@click.option("--rate", type=click.FloatRange(0), metavar="N",
+              help="Most requests a minute of one key or client; 0 allows any number  [600 if "
+              "other machines are let in].")  # fmt: skip
+@click.option("--concurrency", type=click.IntRange(0), metavar="N",
+              help="Most requests at once of one key or client; 0 allows any number  [16 if other "
+              "machines are let in].")  # fmt: skip
 @click.option("--max-size", type=click.IntRange(1), metavar="MB", default=1024, show_default=True,
               help="Largest request.")  # fmt: skip
 @click.option("--max-pixels", type=click.IntRange(1), metavar="N", default=500_000_000,
@@ -47,6 +62,11 @@ def command(
     device: str,
     workers: int,
     keys: bool | None,
+    names: tuple[str, ...],
+    proxies: tuple[str, ...],
+    root_path: str,
+    rate: float | None,
+    concurrency: int | None,
     max_size: int,
     max_pixels: int,
     quota: float,
@@ -63,9 +83,13 @@ def command(
         from retint.cli.serve import _server
         from retint.serve.settings import DAY, MB, Settings, models_by_name
 
+    is_open = bool(proxies) or not _is_loopback(host)
     settings = Settings(
         data=data, db=db, root=root, models=models_by_name(models), device=device,
-        workers=workers, keys=not _is_loopback(host) if keys is None else keys,
+        workers=workers, keys=is_open if keys is None else keys,
+        names=(*names, host), proxies=proxies, root_path=root_path.rstrip("/"),
+        rate=RATE * is_open if rate is None else rate,
+        concurrency=CONCURRENCY * is_open if concurrency is None else concurrency,
         max_bytes=max_size * MB, max_pixels=max_pixels, quota=int(quota * 1e9), keep=keep * DAY,
     )  # fmt: skip
     _server.serve(settings, host, port)

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import signal
 import socket
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import click
 import uvicorn
@@ -13,6 +15,9 @@ from retint.errors import OptionsError
 from retint.serve import Settings, create_app
 from retint.serve.connections import configured
 from retint.serve.logs import Lines
+from retint.serve.service import Service
+
+GRACE = 120  # seconds that answers still have when the service is to end
 
 
 def serve(settings: Settings, host: str, port: int) -> None:
@@ -30,19 +35,31 @@ def serve(settings: Settings, host: str, port: int) -> None:
     asyncio.run(_serve(app, listening))
 
 
+class Server(uvicorn.Server):
+    """uvicorn's server; what a signal means is decided here, from the first moment to the last."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals alone."""
+        yield
+
+    def end(self, number: int, _: object) -> None:
+        """Finish what was begun; the second time, end at once."""
+        if self.should_exit:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self.should_exit = True
+
+
 async def _serve(app: FastAPI, listening: socket.socket) -> None:
-    server = uvicorn.Server(configured(app, app.state.service.settings, lifespan="off"))
-    app.state.service.closing = lambda: server.should_exit
-    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again when it is done
-        signal.signal(number, _pass)
+    service: Service = app.state.service
+    about = {"lifespan": "off", "timeout_graceful_shutdown": GRACE}
+    server = Server(configured(app, service.settings, **about))
+    service.closing = lambda: server.should_exit
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, server.end)
     async with app.router.lifespan_context(app):
         await server.serve([listening])
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _pass(*_: object) -> None:
-    """Let a signal pass that has been heeded."""
 
 
 def _log_lines() -> None:

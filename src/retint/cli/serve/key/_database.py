@@ -1,11 +1,19 @@
-"""The database in which a service's keys are."""
+"""The database in which a service's keys are, and the log of what was done to them."""
 
+import getpass
 from pathlib import Path
 
 from sqlalchemy import Engine
 
+from retint.serve import audit
 from retint.serve.database import open_database
 from retint.serve.settings import Settings
+
+
+def record(data: Path, did: str, to: str) -> None:
+    """Write into the service's audit log what was done to a key, and by whom on this machine."""
+    data.mkdir(parents=True, exist_ok=True)
+    audit.record(data, did, to, user=getpass.getuser())
 
 
 def opened(data: Path, db: str) -> Engine:

@@ -18,9 +18,10 @@ def command(id: str, data: Path, db: str) -> None:
     The ID stands in `retint serve key list`, and in the key itself: retint_ID_...
     """
     with the_extra():
-        from retint.cli.serve.key._database import opened
+        from retint.cli.serve.key._database import opened, record
         from retint.serve import keys
 
     if not keys.revoke(opened(data, db), id):
         raise OptionsError(f"there is no valid key {id}: retint serve key list shows all")
+    record(data, "key revoke", id)
     click.echo(f"{id} is revoked")
