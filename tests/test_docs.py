@@ -111,7 +111,8 @@ def command_lines() -> list[tuple[str, str]]:
 def test_commands_in_the_docs_exist_with_their_options(page: str, line: str):
     words = shlex.split(re.split(r"\s[|<>]\s", line)[0], comments=True)[1:]
     known_commands = commands()
-    command = known_commands.get(" ".join(words[:2])) or known_commands.get(words[0])
+    typed = (" ".join(words[:count]) for count in (3, 2, 1))
+    command = next((known_commands[name] for name in typed if name in known_commands), None)
     if command is None:
         assert words[0] in {"--help", "--version"}, f"{page}: {line}"
         return
