@@ -43,9 +43,9 @@ export function toCodes(lab) {
   return rgb.map((v) => Math.round(255 * encode(Math.min(1, Math.max(0, Y + t * (v - Y))))));
 }
 
-/** Lab of codes [r, g, b], which may be means. */
+/** Lab of codes [r, g, b]. */
 export function toLab(codes) {
-  const xyz = times(TO_XYZ, codes.map((code) => decode(code / 255)));
+  const xyz = times(TO_XYZ, Array.from(codes, (code) => decode(code / 255)));
   const [fx, fy, fz] = xyz.map((value, n) => curve(value / WHITE[n]));
   return { L: 116 * fy - 16, a: 500 * (fx - fy), b: 200 * (fy - fz) };
 }

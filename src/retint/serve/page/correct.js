@@ -50,9 +50,7 @@ export function mount(element, store, api, viewer) {
     while (page.list.children.length > shown.length) page.list.lastChild.remove();
     while (page.list.children.length < shown.length) {
       const n = page.list.children.length;
-      const button = make("button", { type: "button", className: "chip" });
-      button.append(make("span", { className: "swatch", "aria-hidden": "true" }), make("span"));
-      button.addEventListener("click", () => choose(n));
+      const button = chip("", () => choose(n));
       page.list.append(make("li", {}, button));
     }
     shown.forEach((hint, n) => {
@@ -63,16 +61,10 @@ export function mount(element, store, api, viewer) {
     });
   }
 
-  let usualL = NaN;
-
   function showUsual(L) {
-    if (L === usualL) return;
-    usualL = L;
-    const colours = USUAL.map((usual) => {
-      const lab = { L, ...usual };
-      return { ...lab, rgb: css(lab), label: `${usual.name}, ${word(lab)}` };
+    USUAL.forEach((usual, n) => {
+      page.usual.children[n].querySelector(".swatch").style.background = css({ L, ...usual });
     });
-    page.usual.replaceChildren(reference.swatches(colours, pick));
   }
 
   /** Lightness of a hint's place; middling until it is known. */
@@ -125,6 +117,7 @@ export function mount(element, store, api, viewer) {
       chosen = hints().length;
       settle([...hints(), rounded({ ...where, a, b, radius: RADIUS })]);
       marks.focus(chosen);
+      page.chosen.scrollIntoView({ block: "nearest" });
       say(`Colour ${chosen + 1} placed. Pick its colour.`);
     } catch (error) {
       say(error.message);
@@ -188,6 +181,7 @@ export function mount(element, store, api, viewer) {
   });
   page.remove.addEventListener("click", () => remove(chosen));
   page.radius.addEventListener("input", () => edit({ radius: page.radius.value / 1000 }));
+  page.usual.append(...USUAL.map((usual) => make("li", {}, chip(usual.name, () => pick(usual)))));
   reference.mount(page.reference, api, pick);
   viewer.onPlace(place);
   store.subscribe(({ what, id }) => {
@@ -208,6 +202,14 @@ const rounded = ({ x, y, a, b, radius }) => ({
   x: digits(x, 4), y: digits(y, 4), a: digits(a, 2), b: digits(b, 2), radius: digits(radius, 4),
 });
 
+/** A button of a colour and a word for it. */
+function chip(name, pressed) {
+  const swatch = make("span", { className: "swatch", "aria-hidden": "true" });
+  const button = make("button", { type: "button", className: "chip" }, swatch, make("span", {}, name));
+  button.addEventListener("click", pressed);
+  return button;
+}
+
 /** Why colours cannot be given, in a sentence. */
 function whyNot(store) {
   const able = store.models.filter((model) => model.hints).map((model) => model.name);
@@ -227,14 +229,14 @@ function build(element) {
     picker: make("div", { className: "picker" }),
     from: make("button", { type: "button" }, "From the picture"),
     remove: make("button", { type: "button" }, "Remove"),
-    radius: make("input", { type: "range", min: 5, max: 200, step: 1 }),
-    usual: make("div", { role: "group", "aria-label": "Usual colours" }),
+    radius: make("input", { type: "range", min: 5, max: 200, step: 1, title: "How far around the mark the colour is given" }),
+    usual: make("ul", { className: "chips", "aria-label": "Usual colours" }),
     reference: make("div", { className: "reference" }),
   };
   const how = "Click an object in the picture, then pick its colour. Marks can be moved.";
   page.chosen.append(
     page.picker,
-    make("label", {}, "Size of the place ", page.radius),
+    make("label", {}, "Size ", page.radius),
     make("div", { className: "actions" }, page.from, page.remove),
     make("h3", {}, "Usual colours"),
     page.usual,

@@ -2,7 +2,7 @@ import { cartesian, css, has, polar, toCodes, within, word } from "./colours.js"
 import { make } from "./element.js";
 
 const REACH = 100; // of a* and b* either way
-const SIDE = 129; // pixels of the plane
+const SIDE = 181; // pixels of the plane
 
 /** A colour picker in Lab: the colours that there are at one lightness, as a plane, and as hue and
  * strength for the keyboard. Calls changed({a, b}) while it is moved. */

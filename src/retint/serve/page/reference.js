@@ -1,24 +1,21 @@
 import { word } from "./colours.js";
 import { make } from "./element.js";
 
-/** Buttons of colours [{a, b, L, rgb, label}]; `pick` gets the one that was pressed. */
-export function swatches(colours, pick) {
-  const items = colours.map((colour) => {
+const swatches = (colours, pick) =>
+  colours.map((colour) => {
     const button = make("button", { type: "button", className: "swatch", title: colour.label });
     button.setAttribute("aria-label", colour.label);
     button.style.background = colour.rgb;
     button.addEventListener("click", () => pick(colour));
     return make("li", {}, button);
   });
-  return make("ul", { className: "swatches" }, ...items);
-}
 
 /** A place to drop a photograph in colour, whose main colours are then offered. */
 export function mount(element, api, pick) {
   const input = make("input", { type: "file", accept: "image/*", className: "hidden" });
   const label = make("label", { className: "drop" }, input, "Colours of another photograph …");
   const said = make("p", { role: "status", className: "quiet" });
-  const found = make("div", { className: "palette" });
+  const found = make("ul", { className: "palette" });
   element.append(label, said, found);
 
   async function open(file) {
@@ -28,7 +25,7 @@ export function mount(element, api, pick) {
     try {
       view = await api.send(file);
       const colours = await api.palette(view);
-      found.append(swatches(colours.map(named), pick));
+      found.append(...swatches(colours.map(named), pick));
       said.textContent = `Colours of ${file.name}`;
     } catch (error) {
       said.textContent = error.message;

@@ -19,10 +19,11 @@ export function mount(element, store) {
   const said = make("p", { role: "status", className: "quiet" });
   const group = (name, ...children) =>
     make("fieldset", {}, make("legend", {}, name), ...children);
+  const allOrNone = make("div", { className: "actions" }, all, none);
   element.append(
     make("h2", {}, "Carry over to a series"),
     group("What", ...parts),
-    group("To which", make("div", { className: "actions" }, all, none), list),
+    group("To which", allOrNone, list),
     make("div", { className: "actions" }, carry, back),
     said,
   );
@@ -36,6 +37,7 @@ export function mount(element, store) {
   function show() {
     element.hidden = store.chosen()?.state !== "ready" || !others().length;
     const items = others();
+    allOrNone.hidden = items.length < 3;
     if (items.map(({ id }) => id).join() !== list.dataset.ids) {
       list.dataset.ids = items.map(({ id }) => id).join();
       list.replaceChildren(...items.map(item));
