@@ -16,8 +16,13 @@ export function mount(element, store, api) {
   });
   draw();
 
-  const ready = () => store.get().photographs.filter(({ state }) => state === "ready");
-  const wanted = () => ({ format: format.value || null, quality: lossy() && quality.value || null });
+  function ready() {
+    return store.get().photographs.filter(({ state }) => state === "ready");
+  }
+
+  function wanted() {
+    return { format: format.value || null, quality: (lossy() && quality.value) || null };
+  }
 
   function lossy() {
     return LOSSY.includes(format.value || store.chosen()?.view?.format);

@@ -10,8 +10,6 @@ export function createLayers(world, api) {
   world.append(grey.box, colour.box, confidence.box);
 
   return {
-    colour,
-
     clear() {
       for (const layer of [grey, colour, confidence]) layer.clear();
     },
@@ -92,14 +90,6 @@ class Layer {
     this.detail.replaceWith(next);
     this.detail = next;
     this.close = { look, region, side };
-  }
-
-  sample({ x, y }) {
-    if (!this.path) return null;
-    const { naturalWidth: width, naturalHeight: height } = this.whole;
-    const canvas = new OffscreenCanvas(1, 1).getContext("2d");
-    canvas.drawImage(this.whole, -Math.min(width - 1, Math.floor(x * width)), -Math.min(height - 1, Math.floor(y * height)));
-    return [...canvas.getImageData(0, 0, 1, 1).data.slice(0, 3)];
   }
 }
 

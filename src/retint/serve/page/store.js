@@ -63,11 +63,12 @@ export function createStore(models) {
       tell({ what: "chosen", id });
     },
 
-    /** Give a photograph another look: `next` makes it of the look it has. */
+    /** Give a photograph another look: `next` makes it of the look it has. What its model cannot do
+     * is left out. */
     change(id, next, { undoable = true } = {}) {
       const look = find(id)?.look;
       if (!look) return;
-      const before = replace(id, { look: next(look) });
+      const before = replace(id, { look: possible(next(look), models) });
       tell({ what: "look", id, before, undoable });
     },
 
@@ -101,6 +102,17 @@ export function createStore(models) {
       if (chosen === id) chosen = (photographs[place] ?? photographs.at(-1))?.id ?? null;
       tell({ what: "list", id });
     },
+  };
+}
+
+function possible(look, models) {
+  const { options, hints } = look;
+  const model = models.find(({ name }) => name === options.model);
+  const [inVain, alone] = [hints.length && !model?.hints, options.alternative && !model?.alternatives];
+  if (!inVain && !alone) return look;
+  return {
+    options: alone ? { ...options, alternative: 0 } : options,
+    hints: inVain ? [] : hints,
   };
 }
 

@@ -118,7 +118,9 @@ export function mount(element, store, api) {
     said.textContent = parts.filter(Boolean).join(", ");
   }
 
-  const optionOf = (id) => list.querySelector(`[data-id="${id}"]`);
+  function optionOf(id) {
+    return list.querySelector(`[data-id="${id}"]`);
+  }
 }
 
 function createOption(id) {

@@ -4,7 +4,7 @@
  * For other modules: `overlay` is a layer over the picture that moves and grows with it; place its
  * children by percentages. It lets the pointer through, but for children that take it
  * (`pointer-events: auto`). `onPlace` tells where somebody clicked, or pressed Enter at the middle
- * of what is seen. `aim` makes clicks do that alone. `sample` is the colour that is seen somewhere.
+ * of what is seen. `aim` makes clicks do that alone.
  */
 
 import { createCamera } from "./camera.js";
@@ -19,7 +19,6 @@ const STEP = 0.15; // of what is seen, for an arrow key
 
 const placed = new Set();
 let stage;
-let layers;
 let showing = () => {};
 
 /** Call back with {x, y}, 0..1 across and down the upright picture; returns how to stop it. */
@@ -33,9 +32,6 @@ export function aim(on) {
   stage.classList.toggle("aiming", on);
 }
 
-/** [red, green, blue] of the coloured picture at {x, y}, 0..255; null before there is one. */
-export const sample = (place) => layers.colour.sample(place);
-
 /** Show on the picture where the model is unsure. */
 export const showUnsure = (on) => showing(on);
 
@@ -46,7 +42,7 @@ export function mount(element, store, api) {
   const trouble = stage.querySelector(".trouble");
   const pages = element.querySelector(".pages");
   const camera = createCamera();
-  layers = createLayers(world, api);
+  const layers = createLayers(world, api);
   world.append(overlay);
 
   let photograph = null; // what is shown
@@ -90,6 +86,7 @@ export function mount(element, store, api) {
   function describe() {
     const { view, file, state, problem } = photograph ?? {};
     stage.dataset.state = state ?? "";
+    element.style.setProperty("--shape", view ? view.width / view.height : 1);
     complain(problem);
     element.querySelector(".name").textContent = view?.name ?? file?.name ?? "";
     element.querySelector(".facts").textContent = view ? `${view.width} × ${view.height}` : "";
@@ -136,7 +133,9 @@ export function mount(element, store, api) {
     }
   }
 
-  const needed = () => camera.longest() * devicePixelRatio;
+  function needed() {
+    return camera.longest() * devicePixelRatio;
+  }
 
   /** Put everything where the camera says. */
   function draw() {
