@@ -40,6 +40,7 @@ class Access:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        scope["root_path"] = self.service.settings.root_path  # cut off by the proxy, or not
         passage = Passage(self.service, scope, receive, send)
         try:
             self.door.check(scope["method"], passage.headers)

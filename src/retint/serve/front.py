@@ -1,4 +1,4 @@
-"""The page, at `/`, and the files it is made of."""
+"""The page, at `/`, the API's description, at `/docs`, and the files they are made of."""
 
 import hashlib
 from dataclasses import dataclass
@@ -18,11 +18,7 @@ ONLY_OURS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src"
     " 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors"
     " 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+}  # and what every answer has: retint.serve.door
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,20 +30,29 @@ class Page:
     files: dict[str, bytes]
     version: str
 
-    @property
-    def index(self) -> bytes:
-        """The page that asks for this version of everything else."""
-        return self.files["index.html"].replace(b'"page/', f'"page/{self.version}/'.encode())
+    def document(self, name: str) -> bytes:
+        """A page that asks for this version of everything else."""
+        return self.files[name].replace(b'"page/', f'"page/{self.version}/'.encode())
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
 def index(if_none_match: Annotated[str, Header()] = "") -> Response:
     """Give the page, if the browser does not have this version."""
+    return _document("index.html", if_none_match)
+
+
+@router.api_route("/docs", methods=["GET", "HEAD"])
+def docs(if_none_match: Annotated[str, Header()] = "") -> Response:
+    """Give the API's description, to read and to try out."""
+    return _document("docs.html", if_none_match)
+
+
+def _document(name: str, if_none_match: str) -> Response:
     tag = f'"{page().version}"'
     headers = {**ONLY_OURS, "Cache-Control": "no-cache", "ETag": tag}
     if tag in if_none_match:
         return Response(status_code=304, headers=headers)
-    return Response(page().index, media_type="text/html", headers=headers)
+    return Response(page().document(name), media_type="text/html", headers=headers)
 
 
 @router.api_route("/page/{version}/{name}", methods=["GET", "HEAD"])

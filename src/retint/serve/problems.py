@@ -105,11 +105,17 @@ def handle(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         document = described()
-        document["components"]["schemas"]["Problem"] = SCHEMA
+        schemas = document["components"]["schemas"]
+        schemas["Problem"] = SCHEMA
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
         for path, operations in document["paths"].items():
             for operation in operations.values():
+                answers = operation["responses"]
+                if "422" in answers:  # FastAPI's own words are not what is sent
+                    answers["422"] = documented(422)[422]
                 for status, told in documented(*_at_the_door(path)).items():
-                    operation["responses"].setdefault(str(status), told)
+                    answers.setdefault(str(status), told)
         return document
 
     cast(Any, app).openapi = openapi
