@@ -28,7 +28,7 @@ from retint.errors import InputError, OutputError, RetintError
 from retint.journal import NAME, Journal, Receipt
 from retint.serve import Settings, create_app, keys
 from retint.serve.colorize import accepted
-from retint.serve.intake import _names
+from retint.serve.intake import names_of
 from retint.serve.problems import Problem
 from retint.serve.sweep import sweep
 from served import Served, served
@@ -349,7 +349,7 @@ def test_results_expire_and_orphans_are_swept(
         young.mkdir()
         old.mkdir()
         os.utime(old, (0, 0))
-        sweep(settings, here.service.queue)
+        sweep(settings, here.service.queue, here.service.album)
         assert here.ask(job).status == 404
         assert list(settings.jobs.iterdir()) == [young]
 
@@ -388,7 +388,7 @@ def test_what_takes_too_long_fails(fake_onnx: Path, tmp_path: Path):
 
 def test_names_of_uploads_are_harmless_and_differ():
     given = ["a.jpg", "A.JPG", "../a.jpg", "C:\\x\\b.tif", "..", "", ".hidden", "é" * 300 + ".png"]
-    names = _names(given)
+    names = names_of(given)
     assert len({name.casefold() for name in names}) == len(given)
     assert names[:5] == ["a.jpg", "A-2.JPG", "a-3.jpg", "b.tif", "photograph"]
     assert all("/" not in name and not name.startswith(".") for name in names)

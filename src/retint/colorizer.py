@@ -163,6 +163,12 @@ class Colorizer:
         self.model = model
         self.options = options or Options()
 
+    @property
+    def working_size(self) -> int:
+        """Longest side at which colour is guessed."""
+        card = getattr(self.model, "card", None)
+        return self.options.longest or (WORKING_SIZE if card is None else card.working_size)
+
     def predict(self, photo: "Photo", hints: Sequence[Hint] | None = None, page: int = 0) -> Chroma:
         """Guess the colour of one page, fitted to its lightness and upright, not yet adjusted.
 
@@ -199,7 +205,7 @@ class Colorizer:
         tilts: "NDArray[np.float32] | None",
     ) -> "tuple[NDArray[np.float32], Prediction]":
         """A page's small lightness, and a guess for each tilt; one where there is none."""
-        L = photo.thumbnail(self.options.longest or _working_size(self.model), page)
+        L = photo.thumbnail(self.working_size, page)
         height, width = L.shape
         shown = _drawn(hints, height, width) if hints else None
         more = {} if tilts is None else {"tilt": tilts}  # most models need not know of it
@@ -278,11 +284,6 @@ BORROWED_SIZE = 512
 def _tinted(photo: "Photo", chroma: list[Chroma], options: Options) -> "Tinted":
     adjusted = [c.adjusted(options.saturation, options.mute_uncertain) for c in chroma]
     return photo.tint(adjusted, keep_tone=options.keep_tone)
-
-
-def _working_size(model: "Predictor") -> int:
-    card = getattr(model, "card", None)
-    return WORKING_SIZE if card is None else card.working_size
 
 
 def _unrecorded(item: Field[Any]) -> Any:

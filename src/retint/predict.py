@@ -91,6 +91,11 @@ class OnnxPredictor:
         """Whether it takes colours given in a few places."""
         return "hints" in self.takes
 
+    @property
+    def alternatives(self) -> bool:
+        """Whether it has several answers, as plausible as the first."""
+        return "tilt" in self.takes
+
     def __call__(
         self, L: Array, hints: Array | None = None, tilt: Array | None = None
     ) -> Prediction:

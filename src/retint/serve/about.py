@@ -25,6 +25,7 @@ class ModelView(BaseModel):
     parameters: int
     working_size: int = Field(description="Longest side at which it guesses best, in pixels.")
     hints: bool = Field(description="Whether it takes colours given in places.")
+    alternatives: bool = Field(description="Whether it has other colourings, as plausible.")
     not_for: str = Field(description="What it should not be used for.")
 
 
@@ -32,7 +33,9 @@ class ModelView(BaseModel):
 def models(here: Here, caller: Caller) -> list[ModelView]:
     """List the models; the first is used where none is asked for."""
     return [
-        ModelView.model_validate({**card.to_dict(), "name": name})
+        ModelView.model_validate(
+            {**card.to_dict(), "name": name, "alternatives": name in here.alternatives}
+        )
         for name, card in here.cards.items()
     ]
 

@@ -16,7 +16,7 @@ from starlette.formparsers import MultiPartParser
 from retint import predict
 from retint.errors import OptionsError, OutputError
 from retint.lines import lock
-from retint.serve import about, colorize, front, jobs, problems
+from retint.serve import about, colorize, front, jobs, photographs, problems
 from retint.serve.access import Access
 from retint.serve.album import Album
 from retint.serve.bell import Bell
@@ -74,14 +74,14 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Colour for archive photographs: only the colour is new.",
         version=version("retint"),
         lifespan=_lifespan,
-        root_path=settings.root_path,
+        docs_url=None,  # front has one that needs nobody else's server
+        redoc_url=None,
         form_limits={"max_fields": MOST_FIELDS, "max_files": settings.max_files + 1},
     )
     MultiPartParser.spool_max_size = SPOOLED
     app.state.service = service
-    for room in (colorize, jobs, about, front):
+    for room in (photographs, colorize, jobs, about, front):
         app.include_router(room.router)
-    app.add_middleware(Pace, silence=settings.silence)
     app.add_middleware(Pace, silence=settings.silence)
     app.add_middleware(Access, service=service)
     problems.handle(app)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -104,25 +105,25 @@ def media_of(path: Path) -> str:
     )
 
 
-def accepted(accept: str) -> str | None:
-    """The format that a header asks for first (RFC 9110, 12.5.1); None where any will do.
+def accepted(accept: str, media: Mapping[str, str] = MEDIA) -> str | None:
+    """Which of these formats a header asks for first (RFC 9110, 12.5.1); None where any will do.
 
-    Raises Problem where it asks for others than there are.
+    Raises Problem where it asks for others.
     """
     wanted: list[tuple[float, str]] = []
     for part in accept.split(","):
-        media, *parameters = (word.strip().lower() for word in part.split(";"))
+        kind, *parameters = (word.strip().lower() for word in part.split(";"))
         weight = next((word[2:] for word in parameters if word.startswith("q=")), "1")
         try:
-            wanted.append((float(weight), media))
+            wanted.append((float(weight), kind))
         except ValueError:
-            wanted.append((0.0, media))
-    for weight, media in sorted(wanted, key=lambda pair: -pair[0]):
-        if weight > 0 and media in ("*/*", "image/*", ""):
+            wanted.append((0.0, kind))
+    for weight, kind in sorted(wanted, key=lambda pair: -pair[0]):
+        if weight > 0 and kind in ("*/*", "image/*", ""):
             return None
-        if weight > 0 and media in MEDIA:
-            return MEDIA[media]
-    raise Problem(406, f"Results can be {', '.join(MEDIA)}.")
+        if weight > 0 and kind in media:
+            return media[kind]
+    raise Problem(406, f"Pictures here can be {', '.join(media)}.")
 
 
 async def _ended(here: Service, job: Job) -> Item:

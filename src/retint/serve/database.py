@@ -15,6 +15,13 @@ MIGRATIONS: Sequence[Sequence[str]] = (
     (
         "ALTER TABLE keys ADD COLUMN rate FLOAT",
         "ALTER TABLE keys ADD COLUMN concurrency INTEGER",
+        "ALTER TABLE items ADD COLUMN options JSON",
+        "ALTER TABLE items ADD COLUMN hints JSON",
+        """CREATE TABLE photographs (
+            id VARCHAR NOT NULL PRIMARY KEY, key VARCHAR NOT NULL, name VARCHAR NOT NULL,
+            size INTEGER NOT NULL, facts JSON NOT NULL, created FLOAT NOT NULL,
+            expires FLOAT NOT NULL
+        )""",
     ),
 )
 """Statements that lead from one version of the tables to the next; the first from 1 to 2.

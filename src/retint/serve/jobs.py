@@ -1,6 +1,7 @@
 """`/v1/jobs`: work that is taken on at once and done when its turn comes."""
 
 import json
+import re
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Header, Query, Response, UploadFile
+from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
@@ -24,6 +26,7 @@ from retint.serve.sweep import remove
 from retint.serve.tables import RUNNING, Item, Job
 
 EVENT = 'id: 1\nevent: item\ndata: {"number": 1, "name": "1912.tif", "state": "done"}\n\n'
+MOST = 2**31 - 1  # that a database counts to
 SILENCE = 15  # looks without news after which a line keeps the connection open
 
 router = APIRouter(tags=["jobs"])
@@ -101,7 +104,7 @@ async def create(
 def show(
     here: Here,
     job: Known,
-    begin: Annotated[int, Query(ge=1, description="First photograph that is listed.")] = 1,
+    begin: Annotated[int, Query(ge=1, le=MOST, description="First photograph that is listed.")] = 1,
     count: Annotated[int, Query(ge=0, le=1000, description="Most that are listed.")] = 100,
 ) -> JobView:
     """Tell how a job is getting on."""
@@ -128,7 +131,8 @@ async def events(
     ] = None,
 ) -> StreamingResponse:
     """Tell of a job's photographs as they end, from the first on."""
-    seen = int(last_event_id) if last_event_id and last_event_id.isdigit() else 0
+    known = re.fullmatch(r"\d{1,9}", last_event_id or "", re.ASCII)
+    seen = int(known[0]) if known else 0
     return StreamingResponse(
         _told(here, job, seen),
         media_type="text/event-stream",
@@ -166,7 +170,9 @@ def results(here: Here, job: Known) -> StreamingResponse:
     response_class=FileResponse,
     responses=documented(401, 404, 409),
 )
-def result(here: Here, job: Known, number: int) -> FileResponse:
+def result(
+    here: Here, job: Known, number: Annotated[int, PathParameter(ge=1, le=MOST)]
+) -> FileResponse:
     """Give one result."""
     found = here.queue.items(job.id, number, 1)
     if not found or found[0].number != number:
@@ -199,8 +205,8 @@ def _view(here: Service, job: Job, begin: int, count: int) -> JobView:
         total=job.total,
         ended=current.ended,
         states=states,
-        created=_moment(job.created),
-        expires=None if current.expires is None else _moment(current.expires),
+        created=moment(job.created),
+        expires=None if current.expires is None else moment(current.expires),
         options=job.options,
         items=[_item_view(here, item) for item in items],
         following=following if following <= job.total else None,
@@ -257,5 +263,6 @@ def _named(item: Item) -> str:
     return item.copy if item.state == "copied" else item.target
 
 
-def _moment(seconds: float) -> datetime:
+def moment(seconds: float) -> datetime:
+    """A time as the API tells it."""
     return datetime.fromtimestamp(seconds, UTC)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from retint.journal import Receipt
 from retint.serve.bell import WORK, Bell
-from retint.serve.tables import RUNNING, WAITING, Item, Job
+from retint.serve.tables import RUNNING, WAITING, Item, Job, Photograph
 
 
 @dataclass(frozen=True)
@@ -186,10 +186,11 @@ class Queue:
             return {str(row[0]): int(row[1]) for row in session.execute(wanted)}
 
     def usage(self) -> int:
-        """Bytes that uploads and results take."""
+        """Bytes that uploads, results and kept photographs take."""
         with self._session() as session:
-            total = session.scalar(select(func.sum(Item.size + Item.result_size)))
-        return int(total or 0)
+            items = session.scalar(select(func.sum(Item.size + Item.result_size)))
+            kept = session.scalar(select(func.sum(Photograph.size)))
+        return int(items or 0) + int(kept or 0)
 
     def expired(self) -> list[str]:
         """Ids of the jobs whose time is over."""
@@ -214,4 +215,5 @@ class Queue:
 
 
 def _task(item: Item, job: Job) -> Task:
-    return Task(item, job.options, job.hints, job.rooted)
+    hints = job.hints if item.hints is None else item.hints
+    return Task(item, {**job.options, **(item.options or {})}, hints, job.rooted)

@@ -8,13 +8,15 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from retint.hub import Card
+from retint.serve.album import Album
+from retint.serve.desk import Desk
 from retint.serve.dispatch import Dispatcher
 from retint.serve.door import Visitor
 from retint.serve.meters import Meters
 from retint.serve.problems import EXAMPLES, Problem
 from retint.serve.queue import Queue
 from retint.serve.settings import Settings
-from retint.serve.tables import Job
+from retint.serve.tables import Job, Photograph
 
 
 def _never() -> bool:
@@ -23,13 +25,16 @@ def _never() -> bool:
 
 @dataclass
 class Service:
-    """The parts of a service. `closing` tells whether it is about to end."""
+    """The parts of a service. `alternatives` names the models that have several answers; `closing` tells whether it is about to end."""
 
     settings: Settings
     queue: Queue
     dispatcher: Dispatcher
+    album: Album
+    desk: Desk
     meters: Meters
     cards: dict[str, Card]
+    alternatives: frozenset[str]
     closing: Callable[[], bool] = field(default=_never)
 
 
@@ -65,3 +70,20 @@ def _job(id: str, here: Here, caller: Caller) -> Job:
 
 
 Known = Annotated[Job, Depends(_job)]
+
+
+def kept(here: Service, caller: str, id: str) -> Photograph:
+    """The kept photograph of that id, if it is the caller's; else 404, as if there were none."""
+    found = here.album.find(id, here.settings.keep_photographs)
+    if found is None or found.key != caller:
+        raise Problem(
+            404, "There is no such photograph; it may have expired, or belong to another key."
+        )
+    return found
+
+
+def _kept(id: str, here: Here, caller: Caller) -> Photograph:
+    return kept(here, caller, id)
+
+
+Kept = Annotated[Photograph, Depends(_kept)]

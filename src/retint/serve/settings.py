@@ -30,7 +30,8 @@ class Settings:
 
     max_pixels: of one picture. max_bytes: of one request. max_files, max_paths: photographs of one
     job, sent or by path. quota: of all that lies in `data`. keep: how long results stay after a
-    job's end. patience: how long /v1/colorize waits. limit: how long one photograph may take.
+    job's end; keep_photographs: how long photographs to look at stay after the last look. patience:
+    how long whoever waits for a picture is let wait. desks: processes for looking. limit: how long one photograph may take.
     lease: after how long without a sign of life another worker takes a photograph over. memory: of
     one process that decodes. silence: how long a client may keep the service waiting in the middle
     of a request or of an answer.
@@ -48,12 +49,14 @@ class Settings:
     concurrency: int = 0
     device: str = "auto"
     workers: int = 1
+    desks: int = 1
     max_pixels: int = 500_000_000
     max_bytes: int = 1024 * MB
     max_files: int = 1000
     max_paths: int = 100_000
     quota: int = 50 * 1024 * MB
     keep: float = 7 * DAY
+    keep_photographs: float = DAY
     patience: float = 60.0
     limit: float = 600.0
     memory: int = 4096 * MB
@@ -77,6 +80,11 @@ class Settings:
     def jobs(self) -> Path:
         """The folder that holds one folder for each job."""
         return self.data / "jobs"
+
+    @property
+    def photographs(self) -> Path:
+        """The folder that holds one folder for each photograph that is kept to be looked at."""
+        return self.data / "photographs"
 
     @property
     def bounds(self) -> Bounds:

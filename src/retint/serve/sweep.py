@@ -2,7 +2,10 @@
 
 import shutil
 import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from retint.serve.album import Album
 from retint.serve.queue import Queue
 from retint.serve.settings import Settings
 
@@ -15,13 +18,26 @@ def remove(settings: Settings, queue: Queue, job: str) -> None:
     shutil.rmtree(settings.folder(job), ignore_errors=True)
 
 
-def sweep(settings: Settings, queue: Queue) -> None:
-    """Remove jobs that have expired, and what killed servers and removed jobs have left."""
+def forget(settings: Settings, album: Album, id: str) -> None:
+    """Remove a kept photograph and its file."""
+    album.remove(id)
+    shutil.rmtree(settings.photographs / id, ignore_errors=True)
+
+
+def sweep(settings: Settings, queue: Queue, album: Album) -> None:
+    """Remove what has expired, and what killed servers and removed jobs have left."""
     for job in queue.expired():
         remove(settings, queue, job)
+    for id in album.expired():
+        forget(settings, album, id)
+    _sweep(settings.jobs, queue.known)
+    _sweep(settings.photographs, album.known)
+
+
+def _sweep(folder: Path, known_of: Callable[[Sequence[str]], set[str]]) -> None:
     before = time.time() - ORPHANED
-    old = [path for path in settings.jobs.iterdir() if path.stat().st_mtime < before]
-    known = queue.known([path.name for path in old])
+    old = [path for path in folder.iterdir() if path.stat().st_mtime < before]
+    known = known_of([path.name for path in old])
     for path in old:
         if path.name not in known:
             shutil.rmtree(path, ignore_errors=True)

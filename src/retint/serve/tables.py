@@ -1,4 +1,4 @@
-"""The tables: jobs, their photographs, API keys. Times are seconds since 1970."""
+"""The tables: jobs, their photographs, those kept to be looked at, API keys. Times are seconds since 1970."""
 
 import time
 from typing import Any
@@ -14,8 +14,8 @@ class Table(DeclarativeBase):
     """Where SQLAlchemy collects the tables."""
 
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy wants it so
-        dict[str, Any]: JSON,
-        list[Any]: JSON,
+        dict[str, Any]: JSON(none_as_null=True),
+        list[Any]: JSON(none_as_null=True),
         bytes: LargeBinary,
     }
 
@@ -51,7 +51,8 @@ class Item(Table):
     and `copy` are what it and its results are called. A worker that has it holds the `lease`;
     without a sign of life it ends at `leased_until`. `attempts` counts leases, `deaths` processes
     that died at it. `ended` is its place in the order in which the job's photographs ended;
-    `result` the result's path below the job's folder.
+    `result` the result's path below the job's folder. `options` and `hints`: where they differ from
+    the job's.
     """
 
     __tablename__ = "items"
@@ -69,6 +70,8 @@ class Item(Table):
     target: Mapped[str]
     copy: Mapped[str]
     problem: Mapped[str] = mapped_column(default="")
+    options: Mapped[dict[str, Any] | None]
+    hints: Mapped[list[Any] | None]
     size: Mapped[int] = mapped_column(default=0)
     state: Mapped[str] = mapped_column(default=WAITING)
     attempts: Mapped[int] = mapped_column(default=0)
@@ -79,6 +82,24 @@ class Item(Table):
     receipt: Mapped[str | None]
     result: Mapped[str | None]
     result_size: Mapped[int] = mapped_column(default=0)
+
+
+class Photograph(Table):
+    """A photograph that is kept to be looked at, until `expires`.
+
+    `key` is the id of the API key it came with, or empty; `name` also that of its file; `facts` what
+    was found out when it was opened.
+    """
+
+    __tablename__ = "photographs"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(default="")
+    name: Mapped[str]
+    size: Mapped[int]
+    facts: Mapped[dict[str, Any]]
+    created: Mapped[float] = mapped_column(default=time.time)
+    expires: Mapped[float]
 
 
 class Key(Table):
