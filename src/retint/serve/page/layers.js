@@ -6,12 +6,12 @@ const MARGIN = 0.2; // of what is seen, around it: a short way needs no further 
 const LONGEST_DETAIL = 3072;
 
 export function createLayers(world, api) {
-  const [grey, colour, confidence] = ["grey", "colour", "confidence"].map((show) => new Layer(show, api));
-  world.append(grey.box, colour.box, confidence.box);
+  const [source, colour, confidence] = ["source", "colour", "confidence"].map((show) => new Layer(show, api));
+  world.append(source.box, colour.box, confidence.box);
 
   return {
     clear() {
-      for (const layer of [grey, colour, confidence]) layer.clear();
+      for (const layer of [source, colour, confidence]) layer.clear();
     },
 
     /** Have what is seen. needed: longest side of the whole, in pixels of the screen. */
@@ -22,7 +22,7 @@ export function createLayers(world, api) {
       const wanted = { page, side: Math.max(16, side) };
       const close = needed > 1.1 * side && side < longest;
       const detail = close && { page, ...closeUp(seen, width, height, Math.min(1, needed / longest)) };
-      const layers = unsure ? [grey, colour, confidence] : [grey, colour];
+      const layers = unsure ? [source, colour, confidence] : [source, colour];
       if (!unsure) confidence.clear();
       for (const layer of layers) await layer.load(photograph, wanted, detail, signal);
     },
@@ -61,7 +61,7 @@ class Layer {
   }
 
   async load(photograph, wanted, detail, signal) {
-    const about = { show: this.show, look: this.show === "grey" ? GREY : photograph.look };
+    const about = { show: this.show, look: this.show === "source" ? PLAIN : photograph.look };
     const path = this.api.preview(photograph, { ...about, ...wanted });
     if (path !== this.path) {
       if (!detail) this.detail.hidden = true; // it is of another look
@@ -94,7 +94,7 @@ class Layer {
 }
 
 /** What does not change when colours do is asked for by the same address. */
-const GREY = { options: {}, hints: [] };
+const PLAIN = { options: {}, hints: [] };
 
 function createImage() {
   const image = new Image();

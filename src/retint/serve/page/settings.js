@@ -10,7 +10,7 @@ export function mount(element, store) {
   const sliders = ["saturation", "mute_uncertain"].map(field);
   const [model, longest, tone, unsure] = ["model", "longest", "keep_tone", "unsure"].map(field);
 
-  model.replaceChildren(...store.get().models.map(({ name }) => new Option(name, name)));
+  model.replaceChildren(...store.models.map(({ name }) => new Option(name, name)));
   for (const slider of sliders) {
     slider.addEventListener("input", () => set(slider.name, Number(slider.value), false));
     slider.addEventListener("change", () => set(slider.name, Number(slider.value)));
@@ -42,9 +42,8 @@ export function mount(element, store) {
     }
     model.value = options.model;
     tone.checked = options.keep_tone;
-    for (const part of element.querySelectorAll("[data-for]")) {
-      part.hidden = part.dataset.for !== photograph.view?.tone;
-    }
+    const kind = photograph.view?.marked ? "marked" : photograph.view?.tone;
+    for (const part of element.querySelectorAll("[data-for]")) part.hidden = part.dataset.for !== kind;
     drawModel(store.model(options.model), options.longest);
     const same = JSON.stringify(options) === JSON.stringify(store.plain.options);
     element.querySelector("[data-reset]").disabled = same;

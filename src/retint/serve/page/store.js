@@ -38,10 +38,11 @@ export function createStore(models) {
   }
 
   return {
+    models,
     plain,
 
-    /** {photographs, chosen, models}: the list in its order, and the id of the one looked at. */
-    get: () => ({ photographs, chosen, models }),
+    /** {photographs, chosen}: the list in its order, and the id of the one that is looked at. */
+    get: () => ({ photographs, chosen }),
     find,
     chosen: () => find(chosen),
     model: (name) => models.find((model) => model.name === name),

@@ -48,13 +48,12 @@ export function mount(element, store, api) {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const { id, file } = next;
       if (!store.find(id)) continue; // removed meanwhile
-      try {
-        const view = await api.send(file);
-        if (store.find(id)) store.settle(id, { state: "ready", view });
-        else await api.forget({ view });
-      } catch (error) {
-        store.settle(id, { state: "failed", problem: error.message });
-      }
+      const news = await api.send(file).then(
+        (view) => ({ state: "ready", view }),
+        (error) => ({ state: "failed", problem: error.message }),
+      );
+      if (store.find(id)) store.settle(id, news);
+      else if (news.view) api.forget(news).catch(() => {});
     }
     sending--;
   }
