@@ -68,6 +68,8 @@ def test_a_backup_of_a_service_at_work_is_a_service_as_it_was_at_one_moment(
         ended = here.ask("/v1/jobs", {}, files).headers["Location"]
         expected = results(here, ended)
         key = keys.add(here.service.queue.engine, "reading room")
+        kept = here.ask("/v1/photographs", {}, [("image", *files[0][1:])]).headers["Location"]
+        seen = here.ask(f"{kept}/preview").body
 
         def work() -> None:
             """Hand in jobs, and take every second one away while it is worked on."""
@@ -99,6 +101,7 @@ def test_a_backup_of_a_service_at_work_is_a_service_as_it_was_at_one_moment(
         for job in there:
             assert results(here, job) == expected
         assert keys.check(here.service.queue.engine, key)
+        assert here.ask(f"{kept}/preview").body == seen
         assert here.ask(ended, method="DELETE").status == 204
 
 

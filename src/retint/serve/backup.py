@@ -18,11 +18,12 @@ from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.orm import Session
 
 from retint.errors import InputError, OutputError
+from retint.serve.album import Album
 from retint.serve.bell import Bell
 from retint.serve.database import is_embedded, open_database
 from retint.serve.queue import Queue
 from retint.serve.settings import Settings
-from retint.serve.tables import Job, Table
+from retint.serve.tables import Job, Photograph, Table
 from retint.tinted import sync_folder
 
 ROWS_NAME = "retint.db"
@@ -32,7 +33,7 @@ LOGS = ("audit.jsonl",)
 
 @dataclass(frozen=True)
 class Backup:
-    """What a backup holds. missing: files that jobs name and the disk does not have."""
+    """What a backup holds. missing: files that rows name and the disk does not have."""
 
     jobs: int
     files: int
@@ -136,35 +137,45 @@ def _copy_rows(source: Engine, target: Engine) -> None:
 
 
 def _save_files(data: Path, archive: zipfile.ZipFile, service: Engine, copy: Engine) -> Backup:
-    """Save what the copied rows name; jobs that are removed meanwhile are taken out of them."""
-    there, copied = Queue(service, Bell()), Queue(copy, Bell())
-    gone, missing = set[str](), list[str]()
-    for job, file in _files(copied):
+    """Save what the copied rows name; what is removed meanwhile is taken out of them."""
+    there, copied = _stores(service), _stores(copy)
+    gone, missing = set[tuple[str, str]](), list[str]()
+    for kind, id, name in _files(copy):
+        file = f"{kind}/{id}/{name}"
         try:
             archive.write(data / file, file)
         except FileNotFoundError:
-            if there.job(job) is None:
-                gone.add(job)
-            else:
+            if there[kind].known([id]):
                 missing.append(file)
-    for job in gone:
-        copied.remove(job)
+            else:
+                gone.add((kind, id))
+    for kind, id in gone:
+        copied[kind].remove(id)
     for name in LOGS:
         if (data / name).is_file():
             archive.write(data / name, name)
     return Backup(_count(copy), len(archive.namelist()), tuple(missing))
 
 
-def _files(queue: Queue) -> Iterator[tuple[str, str]]:
-    """Ids of jobs, and the files that belong to them, below the service's folder."""
-    with Session(queue.engine) as session:
+def _stores(engine: Engine) -> dict[str, Queue | Album]:
+    """Who knows whether there is a job or a photograph, by the folders in which their files lie."""
+    return {"jobs": Queue(engine, Bell()), "photographs": Album(engine)}
+
+
+def _files(engine: Engine) -> Iterator[tuple[str, str, str]]:
+    """Files that rows name: below which folder, of which job or photograph, and their own names."""
+    with Session(engine) as session:
         jobs = session.scalars(select(Job).order_by(Job.created)).all()
+        photographs = session.scalars(select(Photograph).order_by(Photograph.created)).all()
+    for photograph in photographs:
+        yield "photographs", photograph.id, photograph.name
+    queue = Queue(engine, Bell())
     for job in jobs:
         for item in queue.each(job.id):
             if not job.rooted:
-                yield job.id, f"jobs/{job.id}/{os.fsdecode(item.source)}"
+                yield "jobs", job.id, os.fsdecode(item.source)
             if item.result is not None:
-                yield job.id, f"jobs/{job.id}/{item.result}"
+                yield "jobs", job.id, item.result
 
 
 def _is_empty(engine: Engine) -> bool:
