@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retint import color
 from retint.color import Floats
@@ -37,25 +38,26 @@ def palette(lab: Floats, count: int) -> list[Swatch]:
     coloured = pixels[np.hypot(pixels[:, 1], pixels[:, 2]) >= GREY]
     if not len(coloured):
         return []
-    bins, which, counts = np.unique(
-        np.rint(coloured[:, 1:] / 4), axis=0, return_inverse=True, return_counts=True
-    )
-    means = _means(coloured, which.ravel(), len(bins))
+    _, which = np.unique(np.rint(coloured[:, 1:] / 4), axis=0, return_inverse=True)
+    sums = _sums(which.ravel(), np.insert(coloured, 3, 1, axis=1))
+    counts, means = sums[:, 3], sums[:, :3] / sums[:, 3:]
     centres = _spread(means[:, 1:], counts, count)
+    found: Floats = sums
     for _ in range(ROUNDS):
         nearest = np.linalg.norm(means[:, None, 1:] - centres, axis=2).argmin(1)
-        weights = np.bincount(nearest, counts, len(centres))
-        sums = [np.bincount(nearest, counts * means[:, i], len(centres)) for i in range(3)]
-        found = (np.stack(sums, 1) / np.maximum(weights, 1)[:, None])[weights > 0]
-        centres, weights = found[:, 1:], weights[weights > 0]
-    order = np.argsort(-weights, kind="stable")
-    return [Swatch(*map(float, found[i]), float(weights[i] / len(pixels))) for i in order]
+        found = _sums(nearest, sums)
+        found = found[found[:, 3] > 0]
+        centres = found[:, 1:3] / found[:, 3:]
+    swatches = [
+        Swatch(L / n, a / n, b / n, n / len(pixels)) for L, a, b, n in found.astype(float).tolist()
+    ]
+    return sorted(swatches, key=lambda swatch: -swatch.share)
 
 
-def _means(pixels: Floats, which: "np.ndarray[tuple[int], np.dtype[np.intp]]", n: int) -> Floats:
-    counts = np.bincount(which, minlength=n)
-    sums = [np.bincount(which, pixels[:, i], n) for i in range(pixels.shape[1])]
-    return np.stack(sums, 1) / counts[:, None]
+def _sums(which: NDArray[np.intp], values: Floats) -> Floats:
+    """Sums of the rows of `values` that have one number in `which`, by that number."""
+    columns = [np.bincount(which, column) for column in values.T]
+    return np.stack(columns, axis=1).astype(np.float64)
 
 
 def _spread(places: Floats, counts: Floats, n: int) -> Floats:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, File, Header, UploadFile
+from fastapi import APIRouter, File, Form, Header, UploadFile
 from fastapi.responses import FileResponse, Response
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -19,9 +19,9 @@ from retint.formats.codecs import FORMATS
 from retint.journal import Receipt
 from retint.serve.bell import ringing
 from retint.serve.forms import HintsForm, OptionsForm
-from retint.serve.intake import new_job, take_uploads
+from retint.serve.intake import Chosen, new_job, take_photographs, take_uploads
 from retint.serve.problems import Problem, documented
-from retint.serve.service import Caller, Here, Service
+from retint.serve.service import Caller, Here, Service, kept
 from retint.serve.sweep import remove
 from retint.serve.tables import Item, Job
 
@@ -56,26 +56,37 @@ router = APIRouter(tags=["photographs"])
                 "schema": {"type": "string"},
             }},
         },
-        **documented(401, 406, 413, 422, 503, 507),
+        **documented(401, 404, 406, 413, 422, 503, 507),
     },
 )  # fmt: skip
 async def colorize(
     here: Here,
     caller: Caller,
-    image: Annotated[UploadFile, File(description="A photograph, in any format that is read.")],
     options: OptionsForm,
     hints: HintsForm,
+    image: Annotated[
+        UploadFile | None, File(description="A photograph, in any format that is read.")
+    ] = None,
+    photograph: Annotated[
+        str | None, Form(description="Instead of a file: the id of a kept photograph.")
+    ] = None,
     accept: Annotated[str, Header(description="Format of the result.")] = "*/*",
 ) -> Response:
     """Colour one photograph while the client waits.
 
     Nothing stays with the service. For many photographs, or large ones, use /v1/jobs.
     """
+    if (image is None) == (photograph is None):
+        raise Problem(422, "Send a file as `image`, or a kept `photograph`: one of them.")
     if options.format is None:
         options = replace(options, format=accepted(accept))
     job = new_job(caller, options, hints)
     job.urgent, job.expires = True, time.time() + 2 * here.settings.patience
-    await run_in_threadpool(take_uploads, here, job, [image])
+    if image is not None:
+        await run_in_threadpool(take_uploads, here, job, [image])
+    else:
+        found = await run_in_threadpool(kept, here, caller, photograph or "")
+        await run_in_threadpool(take_photographs, here, job, [Chosen(found, {}, hints)])
     forget = BackgroundTask(remove, here.settings, here.queue, job.id)
     try:
         async with asyncio.timeout(here.settings.patience):

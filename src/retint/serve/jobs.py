@@ -17,9 +17,10 @@ from starlette.concurrency import run_in_threadpool
 from retint.journal import NAME
 from retint.serve.archive import pieces_of, stream_zip
 from retint.serve.bell import ringing
+from retint.serve.chosen import ChosenForm, read_chosen
 from retint.serve.colorize import BINARY, media_of
 from retint.serve.forms import HintsForm, OptionsForm
-from retint.serve.intake import new_job, take_path, take_uploads
+from retint.serve.intake import new_job, take_path, take_photographs, take_uploads
 from retint.serve.problems import Problem, documented
 from retint.serve.service import Caller, Here, Known, Service
 from retint.serve.sweep import remove
@@ -76,6 +77,7 @@ async def create(
         str | None,
         Form(description="Instead of files: a photograph or a folder below the service's root."),
     ] = None,
+    photographs: ChosenForm = None,
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -85,17 +87,20 @@ async def create(
         ),
     ] = None,
 ) -> JobView:
-    """Take on a job: files, or a path below the service's root.
+    """Take on a job: files, a path below the service's root, or kept photographs.
 
     When the answer arrives it is safely stored, and survives any end of the service.
     """
-    if (path is None) == (images is None):
-        raise Problem(422, "Send files as `images`, or a `path`: one of them.")
+    if [path, images, photographs].count(None) != 2:
+        raise Problem(422, "Send files as `images`, a `path`, or `photographs`: one of them.")
     job = new_job(caller, options, hints, idempotency_key)
-    if path is None:
-        job = await run_in_threadpool(take_uploads, here, job, images or [])
+    if images is not None:
+        job = await run_in_threadpool(take_uploads, here, job, images)
+    elif photographs is not None:
+        chosen = await run_in_threadpool(read_chosen, here, caller, options, hints, photographs)
+        job = await run_in_threadpool(take_photographs, here, job, chosen)
     else:
-        job = await run_in_threadpool(take_path, here, job, path)
+        job = await run_in_threadpool(take_path, here, job, path or "")
     response.headers["Location"] = f"{here.settings.root_path}/v1/jobs/{job.id}"
     return await run_in_threadpool(_view, here, job, 1, 100)
 

@@ -1,4 +1,4 @@
-"""`/v1/photographs`: photographs that stay for a while, to be looked at before they are coloured."""
+"""`/v1/photographs`: what stays for a while, to be looked at before it is coloured."""
 
 import secrets
 import shutil
@@ -243,9 +243,7 @@ def _check(
 ) -> None:
     """Raise a Problem for what a model does not do, and for a page that is not there."""
     if options.alternative and options.model not in here.alternatives:
-        raise Problem(
-            409, f"{options.model} has a single answer: /v1/models tells which have more."
-        )
+        raise Problem(409, f"{options.model} has one answer: /v1/models tells which have more.")
     if hints and not here.cards[options.model].hints:
         raise Problem(422, f"{options.model} takes no hints: /v1/models tells which do.")
     if page >= photograph.facts["pages"]:

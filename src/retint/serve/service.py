@@ -25,7 +25,9 @@ def _never() -> bool:
 
 @dataclass
 class Service:
-    """The parts of a service. `alternatives` names the models that have several answers; `closing` tells whether it is about to end."""
+    """The parts of a service. `alternatives` names the models that have several answers; `closing`
+    tells whether it is about to end.
+    """
 
     settings: Settings
     queue: Queue

@@ -30,11 +30,11 @@ class Settings:
 
     max_pixels: of one picture. max_bytes: of one request. max_files, max_paths: photographs of one
     job, sent or by path. quota: of all that lies in `data`. keep: how long results stay after a
-    job's end; keep_photographs: how long photographs to look at stay after the last look. patience:
-    how long whoever waits for a picture is let wait. desks: processes for looking. limit: how long one photograph may take.
-    lease: after how long without a sign of life another worker takes a photograph over. memory: of
-    one process that decodes. silence: how long a client may keep the service waiting in the middle
-    of a request or of an answer.
+    job's end. keep_photographs: how long those to look at stay after the last look. desks: how many
+    processes they lie open in. patience: how long whoever waits for a picture is kept waiting.
+    limit: how long one photograph may take. lease: after how long without a sign of life another
+    worker takes a photograph over. memory: of one process that decodes. silence: how long a client
+    may keep the service waiting in the middle of a request or of an answer.
     """
 
     data: Path

@@ -1,4 +1,4 @@
-"""The tables: jobs, their photographs, those kept to be looked at, API keys. Times are seconds since 1970."""
+"""The tables: jobs, their photographs, those to be looked at, API keys. Times: s since 1970."""
 
 import time
 from typing import Any
@@ -87,8 +87,8 @@ class Item(Table):
 class Photograph(Table):
     """A photograph that is kept to be looked at, until `expires`.
 
-    `key` is the id of the API key it came with, or empty; `name` also that of its file; `facts` what
-    was found out when it was opened.
+    `key` is the id of the API key it came with, or empty; `name` is also that of its file; `facts`
+    are what was found out when it was opened.
     """
 
     __tablename__ = "photographs"
