@@ -30,6 +30,7 @@ PARTIAL = ".retint-partial"
 """Folder inside an output folder where results are written before they are moved into place."""
 
 NO_ROOM = "no room is left on the disk"
+NO_MEMORY = "there is not enough memory for it"
 
 
 def colorize(
@@ -97,7 +98,7 @@ def colorize_file(
     except OSError as error:
         reason = NO_ROOM if _is_no_room(error) else (error.strerror or str(error)).lower()
     except MemoryError:
-        reason = "there is not enough memory for it"
+        reason = NO_MEMORY
     except Exception as error:  # a run goes on, whatever one file does to it
         words = " ".join(str(error).split())
         reason = f"an error of retint's own, please report it: {type(error).__name__}: {words}"

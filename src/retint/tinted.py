@@ -16,7 +16,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from retint.chroma import Chroma
-from retint.errors import OutputError
+from retint.errors import InputError, OutputError
 from retint.formats import containers, encoders, jpeg, tiff
 from retint.formats.codecs import FORMATS, Bytes, Format, decode, format_by_name, printable
 from retint.formats.metadata import Mark, for_result
@@ -280,6 +280,8 @@ class _Page:
             moved = {band: i for i, band in enumerate(bands)}
             wanted = {y: jpeg.BAND * moved[y // jpeg.BAND] + y % jpeg.BAND for y in wanted}
         image = decode(data, self.format.name, page=place).image
+        if image.width != self.about.width:
+            raise InputError(f"{self.photo.name}: is turned by metadata that contradict each other")
         reader = region_of(image)
         kind = np.uint16 if str(image.format) == "ushort" else np.uint8
         across = -(-self.about.width // MEASURED_COLUMNS)

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator
+from typing import Any
 from xml.dom import minidom
 from xml.parsers.expat import ExpatError
 
@@ -22,8 +23,14 @@ COMPOSITE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrained
 EMPTY = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}"/></x:xmpmeta>'
 
 
+MOST_PARTS, DEEPEST = 50_000, 100
+"""Elements and attributes of a packet, and elements within each other, that are looked into: bombs
+have more.
+"""
+
+
 class XmpError(ValueError):
-    """The packet is not XML, has no rdf:RDF, or declares entities."""
+    """The packet is not XML, has no rdf:RDF, declares entities, or is large as only bombs are."""
 
 
 def parse(packet: bytes) -> minidom.Document:
@@ -36,12 +43,23 @@ def parse(packet: bytes) -> minidom.Document:
         text = packet.strip(b"\0 \t\r\n")
         if re.search(rb"<!\s*(DOCTYPE|ENTITY)", text, re.IGNORECASE):
             raise XmpError("declares entities")
+        if text.count(b"<") + text.count(b"=") > MOST_PARTS:
+            raise XmpError("has too many parts")
         document = minidom.parseString(text)
+        if _is_deep(document):
+            raise XmpError("has parts too deep within each other")
     except (ExpatError, ValueError, LookupError, AttributeError) as error:
         raise XmpError(str(error)) from error
     if not document.getElementsByTagNameNS(RDF, "RDF"):
         raise XmpError("holds no rdf:RDF")
     return document
+
+
+def _is_deep(document: minidom.Document) -> bool:
+    level: list[Any] = [document]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in node.childNodes]
+    return bool(level)
 
 
 def _descriptions(document: minidom.Document) -> Iterator[minidom.Element]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from retint import predict, walk
 from retint.colorizer import Hint, Options
-from retint.files import NO_ROOM, failed
+from retint.files import NO_MEMORY, NO_ROOM, failed
 from retint.journal import Receipt
 from retint.pool import Worker
 from retint.serve import work
@@ -134,6 +134,9 @@ class Dispatcher:
             return False
         assert receipt is not None
         self._publish(task, receipt, folder)
+        if receipt.reason == NO_MEMORY:  # what it has taken it would not give back
+            process.kill()
+            return False
         return True
 
     def _publish(self, task: Task, receipt: Receipt, folder: Path) -> None:
