@@ -14,7 +14,7 @@ from retint import color, hub
 from retint.bench.sets import PictureSet, Truth, pictures
 from retint.chroma import Chroma
 from retint.color import Floats
-from retint.colorizer import Colorizer
+from retint.colorizer import Colorizer, Hint, Options
 from retint.errors import InputError
 from retint.photo import Photo
 from retint.predict import OnnxPredictor, resize
@@ -30,13 +30,15 @@ class Colouring:
     """What a contestant made of one picture, upright and of its size.
 
     rgb (h, w, 3): encoded sRGB, 0..1, in 8-bit steps; lab (h, w, 3): of these. confidence (h, w),
-    0..1, of a model that says; ms: what thumbnail, network and fit took.
+    0..1, of a model that says; ms: what thumbnail, network and fit took; by: the model, for judges
+    that ask it again.
     """
 
     rgb: Floats
     lab: Floats
     confidence: Floats | None = None
     ms: float | None = None
+    by: Colorizer | None = None
 
     @classmethod
     def of(cls, L: Floats, ab: Floats) -> "Colouring":
@@ -132,7 +134,8 @@ class Model:
         chroma, ms = self._guessed(truth)
         L = truth.lab[..., 0]
         found = Colouring.of(L, chroma.grow(L, 0, len(L)))
-        return Colouring(found.rgb, found.lab, resize(chroma.confidence, *L.shape), ms)
+        confidence = resize(chroma.confidence, *L.shape)
+        return Colouring(found.rgb, found.lab, confidence, ms, self.colorizer)
 
     def has(self, file: str) -> bool:
         """A model colours every picture."""
@@ -263,10 +266,14 @@ class Shuffled:
         return f"shuffled {self.pictures.sha256(giver)} {self.source.fingerprint(giver)}"
 
 
-def guess(model: Colorizer, photo: Photo) -> Chroma:
+def guess(model: Colorizer, photo: Photo, hints: Sequence[Hint] | None = None) -> Chroma:
     """The chroma that a user gets: predicted, then adjusted as the options say."""
-    options = model.options
-    return model.predict(photo).adjusted(options.saturation, options.mute_uncertain)
+    return adjusted(model.predict(photo, hints), model.options)
+
+
+def adjusted(chroma: Chroma, options: Options) -> Chroma:
+    """What was predicted, as the options say."""
+    return chroma.adjusted(options.saturation, options.mute_uncertain)
 
 
 def coloured(L: Floats, chroma: Chroma) -> Floats:

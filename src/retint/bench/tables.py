@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
+from retint.bench import alternatives, hints
 from retint.bench.report import COMPETING
 
 Plain: TypeAlias = Mapping[str, Any]
@@ -34,6 +35,8 @@ def table(found: Plain) -> str:
     parts = [
         aligned(_figures(rows)),
         aligned(_others(rows)),
+        aligned(_hints(rows)),
+        aligned(_alternatives(rows)),
         "\n".join(_ties(found)),
         "\n".join(_verdicts(found)),
         aligned(_cost(found)),
@@ -119,7 +122,8 @@ def _number(figures: Plain, name: str, form: str) -> str:
 def _others(rows: Iterable[Plain]) -> list[list[str]]:
     """What the extra judges found: means over pictures, and one figure of a set each."""
     rows = [row for row in rows if row["kind"] != "shuffled"]
-    means = dict.fromkeys(name for row in rows for name in row["figures"] if name not in OWN)
+    shown = {*OWN, *hints.FIGURES, *alternatives.FIGURES}
+    means = dict.fromkeys(name for row in rows for name in row["figures"] if name not in shown)
     whole = dict.fromkeys(
         judge
         for row in rows
@@ -136,6 +140,55 @@ def _others(rows: Iterable[Plain]) -> list[list[str]]:
         ]
         for row in rows
     ]
+
+
+def _hints(rows: Iterable[Plain]) -> list[list[str]]:
+    """What true colours in a few places bring, and where a false one goes."""
+    told = [row for row in rows if "hints_psnr" in row["figures"]]
+    if not told:
+        return []
+    many = f"{told[0]['set_figures']['hints']['count']} hints"
+    header = ["", "PSNR", "1 hint", many, "rise, 95 %", "dE", "1 hint", many, "fall, 95 %"]
+    lines = [[*header, "followed", "near", "far", "kept"]]
+    for row in told:
+        figures = row["figures"]
+        measured = [row["name"]]
+        for name, change in (("psnr", "rise"), ("delta_e", "fall")):
+            measured += [
+                _number(figures, key, ".2f") for key in (name, f"hint_{name}", f"hints_{name}")
+            ]
+            measured.append(_range(figures, f"hints_{name}_{change}", "+.2f"))
+        lost = [_number(figures, f"hint_{name}", ".0%") for name in ("followed", "near", "far")]
+        lines.append([*measured, *lost, _number(figures, "hint_kept", ".0%")])
+    return lines
+
+
+def _alternatives(rows: Iterable[Plain]) -> list[list[str]]:
+    """How far a model's answers are apart, whether where it is unsure, and what the best is."""
+    told = [row for row in rows if "alternatives_apart" in row["figures"]]
+    if not told:
+        return []
+    lines = [["", "alternatives", "apart", "unsure, 95 %", "dE", "best dE", "fall, 95 %"]]
+    return lines + [
+        [
+            row["name"],
+            str(row["set_figures"]["alternatives"]["count"]),
+            _number(row["figures"], "alternatives_apart", ".1f"),
+            _range(row["figures"], "alternatives_unsure", "+.2f"),
+            _number(row["figures"], "delta_e", ".2f"),
+            _number(row["figures"], "alternatives_delta_e", ".2f"),
+            _range(row["figures"], "alternatives_delta_e_fall", "+.2f"),
+        ]
+        for row in told
+    ]
+
+
+def _range(figures: Plain, name: str, form: str) -> str:
+    """A figure with its interval; "" where there is none."""
+    if name not in figures:
+        return ""
+    value, low, high = (format(figures[name][key], form) for key in ("value", "low", "high"))
+    return f"{value} ({low}..{high})"
 
 
 def _ties(found: Plain) -> list[str]:
@@ -206,6 +259,9 @@ def _said(found: Plain) -> list[str]:
         moved = row["figures"].get("delta_L", {"value": 0.0})["value"]
         if row["kind"] == "folder" and moved > KEPT:
             said.append(f"{row['name']}: lightness was not kept: mean |dL*| {moved:.2f}.")
+        for says in row["set_figures"].values():
+            if isinstance(says, Mapping) and "without" in says:
+                said.append(f"{row['name']} {cast(Plain, says)['without']}.")
         if row["extra"]:
             some = ", ".join(row["extra"][:NAMED]) + (", ..." if len(row["extra"]) > NAMED else "")
             said.append(

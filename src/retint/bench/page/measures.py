@@ -154,6 +154,57 @@ MEASURES: dict[str, Measure] = {
         "Fréchet", "low", 1, "Fréchet distance between features of the colourings and the truths."
     ),
     "fid": Measure("FID", "low", 1, "Fréchet distance between Inception features."),
+    "hint_psnr": Measure("PSNR, one hint", "high", 2, "PSNR with one true colour told."),
+    "hints_psnr": Measure("PSNR, all hints", "high", 2, "PSNR with all true colours told."),
+    "hint_psnr_rise": Measure("rise, one hint", "high", 2, "What one true colour adds to PSNR."),
+    "hints_psnr_rise": Measure("rise, all hints", "high", 2, "What all of them add to PSNR."),
+    "hint_delta_e": Measure("dE, one hint", "low", 2, "dE with one true colour told."),
+    "hints_delta_e": Measure("dE, all hints", "low", 2, "dE with all true colours told."),
+    "hint_delta_e_fall": Measure("fall, one hint", "high", 2, "What one true colour takes off dE."),
+    "hints_delta_e_fall": Measure("fall, all hints", "high", 2, "What all of them take off dE."),
+    "hint_followed": Measure(
+        "followed",
+        "one",
+        2,
+        "What became of a false colour in its own place, in parts of the change asked for.",
+    ),
+    "hint_near": Measure(
+        "near, %",
+        "high",
+        0,
+        "Share of the change by one false colour that lies within a tenth of the longer side.",
+        percent=True,
+    ),
+    "hint_far": Measure(
+        "far, %",
+        "low",
+        0,
+        "Share of that change that lies beyond a quarter of the longer side.",
+        percent=True,
+    ),
+    "hint_kept": Measure(
+        "kept, %",
+        "high",
+        0,
+        "Share of that change, at equal distances, that lies on what is joined to the place "
+        "through its lightness: 50 knows no edges.",
+        percent=True,
+    ),
+    "alternatives_apart": Measure(
+        "apart", "high", 1, "Mean distance of two of a model's alternatives, in Lab units."
+    ),
+    "alternatives_unsure": Measure(
+        "apart where unsure",
+        "high",
+        2,
+        "Correlation of that distance with 1 − confidence, over a picture's pixels.",
+    ),
+    "alternatives_delta_e": Measure(
+        "best dE", "low", 2, "dE of the alternative that is nearest to the truth."
+    ),
+    "alternatives_delta_e_fall": Measure(
+        "fall to the best", "high", 2, "What the nearest one's dE is below the first one's."
+    ),
     "mse_lab128": Measure("MSE lab-128", "low", 4, "Mean squared error of a*/128 and b*/128."),
     "non_identical": Measure(
         "differing pixels, %", "low", 2, "Share of pixels that differ at all.", percent=True

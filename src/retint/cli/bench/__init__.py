@@ -93,6 +93,18 @@ def _named(
     "--features", type=_FILE, help="Any .onnx from picture to features: Frechet distance."
 )
 @click.option("--lpips", type=_FILE, help="An .onnx of LPIPS, from two pictures to a distance.")
+@click.option(
+    "--hints",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Colour again with true colours in 1 and N places, and with a false one.",
+)
+@click.option(
+    "--alternatives",
+    type=click.IntRange(2, 9),
+    metavar="N",
+    help="Colour N ways: how far apart, whether where the model is unsure, the best of them.",
+)
 @click.option("--cost/--no-cost", default=True, show_default=True,
               help="Measure time and memory of the models, beside libvips.")  # fmt: skip
 @click.option("--device", default="auto", show_default=True, help="Where the models run.")
@@ -121,6 +133,8 @@ def command(
     threads: int | None,
     check: bool,
     cost: bool,
+    hints: int | None,
+    alternatives: int | None,
     **files: Path | None,
 ) -> None:
     """Judge models and folders of colourings (--set), or look at them on film (--film).
@@ -134,7 +148,8 @@ def command(
         return
     if chosen is None and film is None:
         raise click.UsageError("give --set DIR or --film DIR")
-    needing = {"check": check, "html": html, "pictures": root, "resume": resume, **files}
+    counts = {"hints": hints, "alternatives": alternatives}
+    needing = {"check": check, "html": html, "pictures": root, "resume": resume, **counts, **files}
     if chosen is None and any(needing.values()):
         first = next(name for name, given in needing.items() if given)
         raise click.UsageError(f"--{first} needs the true colours of --set")
@@ -150,7 +165,7 @@ def command(
     found: dict[str, Any] = circumstances() | {"models": contest.about()}
     if chosen:
         photographs = open_set(chosen, root, limit)
-        judged = contest.judge(photographs, files, mean_ab, resume, jobs)
+        judged = contest.judge(photographs, files, counts, mean_ab, resume, jobs)
         found |= report.summary(judged)
         if cost:
             found |= contest.measure_cost(found)

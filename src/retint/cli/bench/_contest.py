@@ -71,16 +71,18 @@ class Contest:
         self,
         pictures: PictureSet,
         files: Mapping[str, Path | None],
+        counts: Mapping[str, int | None],
         mean_ab: tuple[float, float] | None,
         resume: Path | None,
         jobs: int,
     ) -> Evaluation:
-        """Judge all; files: of the extra judges, by the names `open_judges` has for them."""
+        """Judge all; files and counts, of the extra judges: by their names in `open_judges`."""
         origin = "the option"
         if mean_ab is None:
             mean_ab, origin = self._corpus_mean()
         labels = labels_of(pictures.root) if files.get("classifier") else None
-        judges = open_judges(**files, labels=labels)
+        hints, alternatives = counts.get("hints"), counts.get("alternatives")
+        judges = open_judges(**files, hints=hints, alternatives=alternatives, labels=labels)
         with progress_bars() as progress:
             return evaluate(
                 self.models, pictures, folders=self.folders, judges=judges, mean_ab=mean_ab,
