@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header
 from fastapi.responses import Response
 
 from retint.serve.problems import Problem
+from retint.serve.service import Here
 
 MEDIA_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 FOREVER = "public, max-age=31536000, immutable"  # addresses change with what is there
@@ -36,8 +37,9 @@ class Page:
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
-def index(if_none_match: Annotated[str, Header()] = "") -> Response:
-    """Give the page, if the browser does not have this version."""
+def index(here: Here, if_none_match: Annotated[str, Header()] = "") -> Response:
+    """Give the page, if the browser does not have this version; photographs will follow soon."""
+    here.desk.warm()
     return _document("index.html", if_none_match)
 
 
