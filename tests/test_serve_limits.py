@@ -4,6 +4,7 @@ import http.client
 import json
 import multiprocessing
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -136,10 +137,11 @@ def test_each_client_has_the_houses_limits(idle: Settings):
         assert "3 requests a minute" in answers[3].json()["detail"]
         for path in ("/", "/docs", "/healthz", "/readyz", "/metrics"):  # are for everybody
             assert here.ask(path).status == 200
-        other = http.client.HTTPConnection(here.url[7:], source_address=("127.0.0.2", 0))
-        other.request("GET", "/v1/models")
-        assert other.getresponse().status == 200
-        other.close()
+        if sys.platform == "linux":  # where the machine has all of 127.0.0.0/8
+            other = http.client.HTTPConnection(here.url[7:], source_address=("127.0.0.2", 0))
+            other.request("GET", "/v1/models")
+            assert other.getresponse().status == 200
+            other.close()
 
 
 def test_each_key_has_its_own_limits_or_the_houses(idle: Settings):
