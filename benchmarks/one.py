@@ -70,6 +70,37 @@ def network(model: str, runs: int = 20) -> dict[str, Any]:
     }
 
 
+def batches(model: str, pictures: int = 8, rounds: int = 5) -> dict[str, Any]:
+    """The network on so many pictures of one size, by one, two, ... at a time: ms for each picture,
+    of wall and of processor time, the fastest of some rounds; whether the pixels are the same.
+    """
+    import numpy as np
+
+    from retint import load
+    from retint.predict import available_threads
+
+    predictor = load(model, device="cpu")
+    size = predictor.card.working_size
+    noise = np.random.default_rng(20).uniform(0, 100, (pictures, 1, size * 3 // 4, size))
+    L = noise.astype(np.float32)
+    alone = [predictor(one).ab for one in np.split(L, pictures)]
+    same, wall, cpu = True, dict[int, list[float]](), dict[int, list[float]]()
+    for _ in range(rounds):
+        for count in (1, 2, 4, 8):
+            begin, begin_cpu = time.perf_counter(), time.process_time()
+            found = [predictor(batch).ab for batch in np.split(L, pictures // count)]
+            wall.setdefault(count, []).append(1e3 * (time.perf_counter() - begin) / pictures)
+            cpu.setdefault(count, []).append(1e3 * (time.process_time() - begin_cpu) / pictures)
+            same = same and np.array_equal(np.concatenate(found), np.concatenate(alone))
+    return {
+        "size": [size, size * 3 // 4],
+        "threads": available_threads(),
+        "same_pixels": same,
+        "wall_ms": {count: round(min(times), 1) for count, times in wall.items()},
+        "cpu_ms": {count: round(min(times), 1) for count, times in cpu.items()},
+    }
+
+
 def imported() -> dict[str, Any]:
     """What `import retint` costs and what it brings."""
     start = time.perf_counter()
@@ -100,7 +131,7 @@ def versions() -> dict[str, Any]:
 if __name__ == "__main__":
     name, *arguments = sys.argv[1:]
     measurements: list[Callable[..., dict[str, Any]]] = [
-        make, libvips, retint, network, imported, versions
+        make, libvips, retint, network, batches, imported, versions
     ]  # fmt: skip
     measure = next(f for f in measurements if f.__name__ == name)
     sys.stdout.write(json.dumps(measure(*(int(a) if a.isdecimal() else a for a in arguments))))

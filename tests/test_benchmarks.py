@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-SPEED = Path(__file__).parent.parent / "benchmarks" / "speed.py"
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
 @pytest.mark.slow
 def test_speed_says_where_and_what_it_measured(fake_onnx, tmp_path):
     report = tmp_path / "speed.json"
     sizes = ["--jpeg", "0.1", "--tiff", "0.2", "--runs", "1"]
-    command = [sys.executable, SPEED, "-o", report, "--model", fake_onnx, *sizes]
+    command = [sys.executable, BENCHMARKS / "speed.py", "-o", report, "--model", fake_onnx, *sizes]
     subprocess.run([*command, "--folder", tmp_path], check=True)
     found = json.loads(report.read_text())
     assert found["date"]
@@ -27,3 +27,23 @@ def test_speed_says_where_and_what_it_measured(fake_onnx, tmp_path):
         assert file["ratio_cpu"] > 0
         assert file["retint"]["seconds"] > 0
         assert file["libvips"]["seconds"] > 0
+
+
+@pytest.mark.slow
+def test_a_service_is_loaded_by_one_client_and_by_many(fake_onnx, tmp_path):
+    pytest.importorskip("fastapi", exc_type=ImportError)
+    report = tmp_path / "serve.json"
+    command = [sys.executable, BENCHMARKS / "serve.py", "-o", report, "--model", fake_onnx]
+    sizes = ["--clients", "1", "3", "--workers", "1", "--seconds", "0.5", "--minutes", "0.02"]
+    subprocess.run([*command, *sizes, "--megapixels", "0.1", "--folder", tmp_path], check=True)
+    found = json.loads(report.read_text())
+    assert found["batches"]["same_pixels"]
+    assert found["batches"]["cpu_ms"].keys() == {"1", "2", "4", "8"}
+    assert [one["clients"] for one in found["colorize"]] == [1, 3]
+    for one in found["colorize"] + found["looks"]:
+        assert one["answers"] > 0
+        assert one["refused"] == 0
+        assert 0 < one["p50_s"] <= one["p95_s"] <= one["p99_s"]
+        assert one["cpu_s_each"] > 0
+    assert found["memory"]["refused"] == 0
+    assert found["memory"]["samples"][0][1] > 1
