@@ -13,16 +13,17 @@ import pytest
 
 pytest.importorskip("fastapi", exc_type=ImportError)
 
-from sqlalchemy import inspect, text
+from sqlalchemy import create_engine, inspect, text
 
 from retint.errors import OutputError
 from retint.journal import Receipt
 from retint.serve import database, keys
+from retint.serve.album import Album
 from retint.serve.bell import Bell
-from retint.serve.database import open_database
+from retint.serve.database import MIGRATIONS, open_database
 from retint.serve.queue import Queue
 from retint.serve.settings import Settings
-from retint.serve.tables import Item, Job, Table
+from retint.serve.tables import Item, Job, Photograph, Table
 from served import postgresql, served
 
 RECEIPT = Receipt("a.tif", "a.tif", "done")
@@ -190,7 +191,9 @@ def test_it_opens_again_and_by_many_at_once(url: str):
             engine.dispose()
     engine = open_database(url)
     with engine.begin() as connection:
-        assert connection.execute(text("SELECT number FROM version")).all() == [(1,)]
+        assert connection.execute(text("SELECT number FROM version")).all() == [
+            (1 + len(MIGRATIONS),)
+        ]
     engine.dispose()
 
 
@@ -199,16 +202,16 @@ def test_a_migration_is_done_once_and_wholly(url: str, monkeypatch: pytest.Monke
     add(Queue(engine, Bell()), "job")
     engine.dispose()
     steps = ["ALTER TABLE jobs ADD COLUMN note TEXT", "UPDATE jobs SET note = 'moved'"]
-    monkeypatch.setattr(database, "MIGRATIONS", (steps, ["no SQL at all"]))
+    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, steps, ["no SQL at all"]))
     with pytest.raises(OutputError, match="syntax"):
         open_database(url)
     for _ in range(2):
-        monkeypatch.setattr(database, "MIGRATIONS", (steps,))
+        monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, steps))
         engine = open_database(url)
         with engine.begin() as connection:
             assert connection.execute(text("SELECT id, note FROM jobs")).all() == [("job", "moved")]
         engine.dispose()
-    monkeypatch.setattr(database, "MIGRATIONS", ())
+    monkeypatch.setattr(database, "MIGRATIONS", MIGRATIONS)
     with pytest.raises(OutputError, match="written by a newer retint"):
         open_database(url)
 
@@ -229,6 +232,38 @@ def test_a_database_of_the_first_release_opens(tmp_path: Path):
     task = queue.lease(60)
     assert task is not None
     assert task.item.number == waiting.number == 2
+    engine.dispose()
+
+
+def test_a_database_of_version_1_is_brought_up_to_date(url: str):
+    engine = open_database(url)
+    add(Queue(engine, Bell()), "job")
+    with engine.begin() as connection:
+        for table, column in (
+            ("keys", "rate"), ("keys", "concurrency"), ("items", "options"), ("items", "hints"),
+        ):  # fmt: skip
+            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        connection.execute(text("DROP TABLE photographs"))
+        connection.execute(text("UPDATE version SET number = 1"))
+    engine.dispose()
+    engine = open_database(url)
+    made = create_engine("sqlite://")
+    Table.metadata.create_all(made)
+    there, wanted = inspect(engine), inspect(made)
+    for table in Table.metadata.sorted_tables:
+        found = {c["name"]: c["nullable"] for c in there.get_columns(table.name)}
+        assert found == {c["name"]: c["nullable"] for c in wanted.get_columns(table.name)}
+    made.dispose()
+    album = Album(engine)
+    album.add(Photograph(id="a", name="a.jpg", size=5, facts={"pages": 1}, expires=4e9))
+    found = album.find("a", 60)
+    assert found is not None
+    assert found.facts == {"pages": 1}
+    queue = Queue(engine, Bell())
+    assert queue.usage() == 5 + sum(item.size for item in queue.items("job"))
+    task = queue.lease(60)
+    assert task is not None
+    assert task.item.options is None
     engine.dispose()
 
 

@@ -9,6 +9,7 @@ from retint import color
 from retint.color import Floats
 
 GREY = 6.0  # chroma, Lab units, below which a pixel has no colour to speak of
+APART = 6.0  # least distance, Lab units, of the colours to begin with
 ROUNDS = 20
 
 
@@ -64,7 +65,9 @@ def _spread(places: Floats, counts: Floats, n: int) -> Floats:
     """Places to begin at: the most frequent, then each time one far from all and frequent too."""
     chosen = [int(counts.argmax())]
     nearest = np.full(len(places), np.inf)
-    while len(chosen) < min(n, len(places)):
+    while len(chosen) < n:
         nearest = np.minimum(nearest, np.linalg.norm(places - places[chosen[-1]], axis=1))
+        if nearest.max() < APART:
+            break
         chosen.append(int((nearest * np.sqrt(counts)).argmax()))
     return places[chosen]

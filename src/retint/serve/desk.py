@@ -9,7 +9,6 @@ import logging
 import threading
 import zlib
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from fastapi import Request
@@ -59,7 +58,7 @@ class Desk:
         finally:
             seat.turn.release()
         if isinstance(answer, Refused):
-            raise Problem(422, _named(answer.reason, question.path, name))
+            raise Problem(422, answer.reason.replace(str(question.path), name))
         return answer
 
     def warm(self) -> None:
@@ -89,6 +88,8 @@ class _Seat:
     def ask(self, question: Question) -> Any:
         """What the process answers; Refused where it dies of it or takes too long."""
         with self._lock:
+            if self._process is not None and not self._process.process.is_alive():
+                self._end()  # while nobody asked: what is asked now is not to blame
             process = self._process = self._process or self._new_process()
             process.send(question)
             if not process.connection.poll(self._patience):
@@ -125,10 +126,6 @@ class _Seat:
         process: Process = Process(self._begin, None)
         process.receive()
         return process
-
-
-def _named(reason: str, path: Path, name: str) -> str:
-    return reason.replace(str(path), name)
 
 
 _TOO_BUSY = Problem(

@@ -26,6 +26,7 @@ SPACE = 4 << 30
 """Most bytes on the disk of a photograph's codes that are too many for the memory."""
 
 GUESSES = 8  # of one photograph
+COARSE = 512  # longest side of a picture of the confidence, which is no finer than a guess
 
 Show = Literal["colour", "grey", "source", "confidence"]
 
@@ -125,7 +126,8 @@ class Seeing(Guessing):
 
     def _picture(self, opened: "Opened") -> Pixels:
         preview = opened.preview(self.page)
-        part = preview.part(*self.part, self.side)
+        side = min(self.side, COARSE) if self.show == "confidence" else self.side
+        part = preview.part(*self.part, side)
         if self.show == "source":
             return preview.source(part)
         if self.show == "grey":

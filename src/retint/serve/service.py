@@ -1,5 +1,6 @@
 """What the requests of one service share, and how they come by it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -63,9 +64,14 @@ def _caller(
 Caller = Annotated[str, Depends(_caller)]
 
 
+def is_id(text: str) -> bool:
+    """Whether it may be the id of something here; other words are not shown to the database."""
+    return re.fullmatch("[0-9a-f]{1,64}", text) is not None
+
+
 def _job(id: str, here: Here, caller: Caller) -> Job:
     """The job of that id, if it is the caller's; else 404, as if there were none."""
-    job = here.queue.job(id)
+    job = here.queue.job(id) if is_id(id) else None
     if job is None or job.key != caller:
         raise Problem(404, "There is no such job; it may have expired, or belong to another key.")
     return job
@@ -76,7 +82,7 @@ Known = Annotated[Job, Depends(_job)]
 
 def kept(here: Service, caller: str, id: str) -> Photograph:
     """The kept photograph of that id, if it is the caller's; else 404, as if there were none."""
-    found = here.album.find(id, here.settings.keep_photographs)
+    found = here.album.find(id, here.settings.keep_photographs) if is_id(id) else None
     if found is None or found.key != caller:
         raise Problem(
             404, "There is no such photograph; it may have expired, or belong to another key."

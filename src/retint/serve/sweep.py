@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from retint.serve.album import Album
@@ -24,14 +25,24 @@ def forget(settings: Settings, album: Album, id: str) -> None:
     shutil.rmtree(settings.photographs / id, ignore_errors=True)
 
 
-def sweep(settings: Settings, queue: Queue, album: Album) -> None:
+@dataclass(frozen=True)
+class Swept:
+    """Ids of what had expired."""
+
+    jobs: Sequence[str]
+    photographs: Sequence[str]
+
+
+def sweep(settings: Settings, queue: Queue, album: Album) -> Swept:
     """Remove what has expired, and what killed servers and removed jobs have left."""
-    for job in queue.expired():
+    swept = Swept(queue.expired(), album.expired())
+    for job in swept.jobs:
         remove(settings, queue, job)
-    for id in album.expired():
-        forget(settings, album, id)
+    for photograph in swept.photographs:
+        forget(settings, album, photograph)
     _sweep(settings.jobs, queue.known)
     _sweep(settings.photographs, album.known)
+    return swept
 
 
 def _sweep(folder: Path, known_of: Callable[[Sequence[str]], set[str]]) -> None:
