@@ -3,9 +3,10 @@ import { make } from "./element.js";
 import { Marks } from "./marks.js";
 import { Picker } from "./picker.js";
 import * as reference from "./reference.js";
-import { sample } from "./sample.js";
+import { colourAt, lightnessAt } from "./sample.js";
 
 const RADIUS = 0.02; // of a new place, in shares of the longer side
+const MIDDLE = 60; // lightness
 const PAUSE = 250; // ms after the last movement, before the network is asked
 
 /** Give colours to places of the picture: marks over it, a picker and palettes beside it. */
@@ -13,7 +14,7 @@ export function mount(element, store, api, viewer) {
   const page = build(element);
   const marks = new Marks(viewer.overlay, { choose, move, remove, take, cancel });
   const picker = new Picker(page.picker, (ab) => edit(ab));
-  const lightness = new Map(); // of places, as far as they were looked at
+  const known = new Map(); // lightness of places, as far as they were looked at
   let chosen = null; // number of a mark
   let dropping = false; // whether the next place gives its colour to the chosen mark
   let edited = null; // hints that are being moved, of the photograph that is looked at
@@ -34,7 +35,7 @@ export function mount(element, store, api, viewer) {
     page.able.hidden = !able;
     page.unable.hidden = able || element.hidden;
     if (!page.unable.hidden) page.unable.textContent = whyNot(store);
-    const shown = able ? hints().map((hint) => ({ ...hint, L: lightnessAt(one, hint) })) : [];
+    const shown = able ? hints().map((hint, n) => ({ ...hint, L: lightness(one, hint, n) })) : [];
     marks.show(shown.map(coloured), chosen, one?.view);
     showList(shown);
     page.chosen.hidden = chosen === null;
@@ -67,20 +68,23 @@ export function mount(element, store, api, viewer) {
     });
   }
 
-  /** Lightness of a hint's place; middling until it is known. */
-  function lightnessAt(one, { x, y, radius }) {
+  /** Lightness of a hint's place; until it is known, and where it only passes by, that before. */
+  function lightness(one, { x, y, radius }, n) {
     const key = `${one.id} ${x} ${y} ${radius}`;
-    if (!lightness.has(key)) {
-      lightness.set(key, 60);
-      sample(api, one, { x, y }, radius, "grey").then(
-        ({ L }) => {
-          lightness.set(key, L);
+    if (!known.has(key)) {
+      const before = known.get(`${one.id} ${n}`) ?? MIDDLE;
+      if (edited) return before;
+      known.set(key, before);
+      lightnessAt(api, one, { x, y }, radius).then(
+        (L) => {
+          known.set(key, L);
           show();
         },
-        () => lightness.delete(key),
+        () => known.delete(key),
       );
     }
-    return lightness.get(key);
+    known.set(`${one.id} ${n}`, known.get(key));
+    return known.get(key);
   }
 
   /** Put other hints into the look, as one step. */
@@ -112,7 +116,7 @@ export function mount(element, store, api, viewer) {
   async function add(one, where) {
     say("");
     try {
-      const { a, b } = await sample(api, one, where, RADIUS);
+      const { a, b } = await colourAt(api, one, where, RADIUS);
       if (photograph()?.id !== one.id) return;
       chosen = hints().length;
       settle([...hints(), rounded({ ...where, a, b, radius: RADIUS })]);
@@ -128,8 +132,8 @@ export function mount(element, store, api, viewer) {
     const one = photograph();
     cancel();
     try {
-      const { a, b } = await sample(api, one, where, hints()[chosen].radius);
-      if (photograph()?.id === one.id && chosen !== null) edit({ a, b });
+      const { a, b } = await colourAt(api, one, where, hints()[chosen].radius);
+      if (photograph()?.id === one.id && chosen !== null) pick({ a, b });
     } catch (error) {
       say(error.message);
     }
@@ -162,8 +166,9 @@ export function mount(element, store, api, viewer) {
   }
 
   function pick({ a, b }) {
-    if (chosen === null) say("Click an object in the picture first.");
-    else edit({ a, b });
+    if (chosen === null) return say("Click an object in the picture first.");
+    edit({ a, b });
+    flush();
   }
 
   const say = (text) => (page.said.textContent = text);

@@ -40,7 +40,7 @@ export function mount(element, store, api) {
 async function fill(sheet, photograph, store, api) {
   const { view, look } = photograph;
   const pictures = await Promise.all(
-    ["grey", "colour"].map(async (show) => {
+    ["source", "colour"].map(async (show) => {
       const path = api.preview(photograph, { show, side: SIDE });
       const image = make("img", { alt: "", src: URL.createObjectURL(await api.picture(path)) });
       await image.decode();

@@ -4,13 +4,23 @@ import { toLab } from "./colours.js";
 
 const SIDE = 16; // pixels
 
-/** Mean Lab colour within `radius` of {x, y}, as the network means it: before saturation and the
- * rest are put on it. Of `grey` it is the lightness that is true, which no network is asked for. */
-export async function sample(api, photograph, { x, y }, radius, show = "colour") {
+/** Mean Lab colour within `radius` of {x, y}, as the model means it: before saturation and the rest
+ * are put on it. */
+export function colourAt(api, photograph, place, radius) {
   const { options, hints } = photograph.look;
-  const look = { hints, options: { ...options, saturation: 1, mute_uncertain: 0, keep_tone: false } };
+  const plain = { ...options, saturation: 1, mute_uncertain: 0, keep_tone: false };
+  return sample(api, photograph, place, radius, { show: "colour", look: { options: plain, hints } });
+}
+
+/** Mean lightness there, which no model is asked for. */
+export async function lightnessAt(api, photograph, place, radius) {
+  const about = { show: "grey", look: { options: {}, hints: [] } };
+  return (await sample(api, photograph, place, radius, about)).L;
+}
+
+async function sample(api, photograph, { x, y }, radius, about) {
   const region = around(photograph.view, x, y, radius);
-  const path = api.preview(photograph, { show, side: SIDE, region, look });
+  const path = api.preview(photograph, { side: SIDE, region, ...about });
   return mean(await createImageBitmap(await api.picture(path, { accept: "image/png" })));
 }
 

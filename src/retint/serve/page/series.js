@@ -22,10 +22,15 @@ export function mount(element, store) {
   const allOrNone = make("div", { className: "actions" }, all, none);
   element.append(
     make("h2", {}, "Carry over to a series"),
-    group("What", ...parts),
-    group("To which", allOrNone, list),
     make("div", { className: "actions" }, carry, back),
     said,
+    make(
+      "details",
+      {},
+      make("summary", {}, "What, and to which"),
+      group("What", ...parts),
+      group("To which", allOrNone, list),
+    ),
   );
   let left = new Set(); // ids of photographs that it is not carried over to
   let before = []; // photographs as they were, to take the last carrying back
