@@ -1,5 +1,6 @@
 """Around every request: its id, the door, a bound on its size, the logs, and the meters."""
 
+import asyncio
 import logging
 import re
 import secrets
@@ -19,6 +20,9 @@ from retint.serve.service import Service
 
 HEADER = "X-Request-ID"
 OURS = "An error of the service's own: please report it with the number of this request."
+ENDING = Problem(
+    503, "The service is about to end: try again later.", headers={"Retry-After": "30"}
+)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 log = logging.getLogger(__name__)
@@ -56,6 +60,9 @@ class Access:
                 await self.app(scope, passage.receive, passage.send)
         except Problem as refusal:
             await passage.refuse(refusal)
+        except asyncio.CancelledError:  # the service ends, and waits no longer
+            if not passage.status:
+                await passage.refuse(ENDING)
         except Exception:
             log.exception("request %s", passage.id)
             if passage.status:  # too late for another answer: uvicorn cuts it off

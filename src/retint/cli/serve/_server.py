@@ -18,6 +18,7 @@ from retint.serve.logs import Lines
 from retint.serve.service import Service
 
 GRACE = 120  # seconds that answers still have when the service is to end
+MOMENT = 5.0  # seconds in which those that had longer are cut off
 
 
 def serve(settings: Settings, host: str, port: int) -> None:
@@ -42,6 +43,12 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None]:
         """Leave signals alone."""
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let answers end; those that were cut off have a moment to say so."""
+        await super().shutdown(sockets)
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=MOMENT)
 
     def end(self, number: int, _: object) -> None:
         """Finish what was begun; the second time, end at once."""
