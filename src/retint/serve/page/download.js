@@ -40,7 +40,7 @@ export function mount(element, store, api) {
   async function downloadOne() {
     note.textContent = "It is being coloured in full size …";
     const { blob, receipt } = await api.colorize(store.chosen(), wanted());
-    const name = receipt.target.split("/").at(-1);
+    const name = receipt.target.replace(/(?=\.[^.]*$)|$/, ".colour");
     const url = URL.createObjectURL(blob);
     save(url, name);
     setTimeout(() => URL.revokeObjectURL(url), 60_000);

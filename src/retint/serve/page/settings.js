@@ -32,6 +32,7 @@ export function mount(element, store) {
 
   function draw() {
     const photograph = store.chosen();
+    element.hidden = photograph?.state === "failed";
     if (!photograph) return;
     const { options } = photograph.look;
     for (const slider of sliders) {
@@ -53,6 +54,7 @@ export function mount(element, store) {
     const own = new Option(`the model’s own, ${card.working_size}`, "");
     longest.replaceChildren(own, ...SIZES.map((side) => new Option(side, side)));
     longest.value = size ?? "";
-    element.querySelector("[data-about]").textContent = `${card.description}. Not for ${card.not_for}.`;
+    element.querySelector("[data-about]").textContent = card.description;
+    element.querySelector("[data-not-for]").textContent = `Not for: ${card.not_for}`;
   }
 }

@@ -90,6 +90,7 @@ export function mount(element, store, api) {
     complain(problem);
     element.querySelector(".name").textContent = view?.name ?? file?.name ?? "";
     element.querySelector(".facts").textContent = view ? `${view.width} × ${view.height}` : "";
+    element.querySelector(".zoom").hidden = !view;
     pages.hidden = !(view?.pages > 1);
     pages.querySelector("output").textContent = `Page ${page + 1} of ${view?.pages}`;
   }
