@@ -38,6 +38,15 @@ def test_a_key_is_made_listed_and_revoked(tmp_path: Path):
     engine.dispose()
 
 
+def test_who_has_no_name_can_make_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A container's user may be a number that no list of users knows."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    made = serve(tmp_path, "key", "add", "reading room")
+    assert made.stdout.startswith("retint_")
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -3,6 +3,7 @@
 The public names are loaded when first used, so that `import retint` costs nothing.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
     open = Photo.open
     __version__: str
+
+# onnxruntime's own builds tell Microsoft which models are run unless this stands here before they
+# are loaded (its Privacy.md). An archive's photographs are nobody else's business.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _ROOMS = {
     "Chroma": "chroma",
