@@ -18,6 +18,8 @@ from click.testing import CliRunner
 
 pytest.importorskip("fastapi", exc_type=ImportError)
 
+from sqlalchemy import update
+
 from retint.cli import main
 from retint.errors import OptionsError, OutputError
 from retint.lines import Lines
@@ -25,6 +27,7 @@ from retint.serve import Settings, audit, keys
 from retint.serve.database import open_database
 from retint.serve.limits import Limits, household
 from retint.serve.problems import Problem
+from retint.serve.tables import Job
 from served import Answer, Served, served
 
 Photographs = dict[str, Path]
@@ -324,6 +327,21 @@ def test_what_was_done_to_keys_is_in_it_too(idle: Settings):
         ("key add", f"{id} students"), ("key revoke", id),
     ]  # fmt: skip
     assert all(line["user"] for line in told)
+
+
+def test_what_expired_is_in_it(idle: Settings, photographs: Photographs):
+    files = [("images", "a.jpg", photographs["grey.jpg"].read_bytes())]
+    with served(idle) as here:
+        job = here.ask("/v1/jobs", {}, files).headers["Location"]
+        with here.service.queue.engine.begin() as connection:
+            connection.execute(update(Job).values(expires=1.0))
+    with served(idle):  # which sweeps when it starts
+        limit = time.monotonic() + 20
+        while (told := lines(idle)[-1])["did"] != "expired":
+            assert time.monotonic() < limit
+            time.sleep(0.05)
+    assert told["to"] == job
+    assert list(idle.jobs.iterdir()) == []
 
 
 def _record_many(folder: Path, name: str) -> None:

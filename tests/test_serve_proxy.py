@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import json
 import os
 import shutil
 import socket
@@ -17,7 +18,7 @@ import pytest
 pytest.importorskip("fastapi", exc_type=ImportError)
 
 import retint
-from retint.serve import Settings, keys
+from retint.serve import Settings, audit, keys
 from served import Served, served
 from test_docs import ROOT, blocks
 
@@ -112,6 +113,11 @@ def test_a_job_below_the_proxys_path(
     client.results(told["id"], tmp_path / "results.zip")
     client.remove(told["id"])
     assert there.ask("/v1/models").status == 404  # which is nginx's
+    told = (there.service.settings.data / audit.NAME).read_text().splitlines()
+    paths = {json.loads(line)["to"] for line in told}
+    assert paths == {
+        path.removeprefix("/retint") for path in (job, f"{job}/results/1", f"{job}/results")
+    }
 
 
 def test_the_description_says_where_the_service_is(behind: tuple[Served, Served]):

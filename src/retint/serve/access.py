@@ -156,7 +156,7 @@ class Passage:
             audit.record(
                 self.service.settings.data,
                 did=f"{self._scope['method']} {self.route}",
-                to=made or self._scope["path"],
+                to=made.removeprefix(self.service.settings.root_path) or self.path,
                 status=self.status, request=self.id,
                 key=visitor.key, name=visitor.name, client=visitor.client,
             )  # fmt: skip

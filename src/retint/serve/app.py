@@ -16,7 +16,7 @@ from starlette.formparsers import MultiPartParser
 from retint import predict
 from retint.errors import OptionsError, OutputError
 from retint.lines import lock
-from retint.serve import about, colorize, front, jobs, photographs, problems
+from retint.serve import about, audit, colorize, front, jobs, photographs, problems
 from retint.serve.access import Access
 from retint.serve.album import Album
 from retint.serve.bell import Bell
@@ -109,10 +109,19 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
 async def _sweep(service: Service) -> None:
     while True:
         try:
-            await run_in_threadpool(sweep, service.settings, service.queue, service.album)
+            await run_in_threadpool(_remove_expired, service)
         except Exception:
             log.exception("sweeping")
         await asyncio.sleep(SWEEPING)
+
+
+def _remove_expired(service: Service) -> None:
+    swept = sweep(service.settings, service.queue, service.album)
+    for path in (
+        *(f"/v1/jobs/{id}" for id in swept.jobs),
+        *(f"/v1/photographs/{id}" for id in swept.photographs),
+    ):
+        audit.record(service.settings.data, "expired", path)
 
 
 @contextmanager

@@ -23,9 +23,7 @@ def add(
     """
     id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     with Session(engine) as session, session.begin():
-        session.add(
-            Key(id=id, name=name, sha256=_hash(secret), rate=rate, concurrency=concurrency)
-        )
+        session.add(Key(id=id, name=name, sha256=_hash(secret), rate=rate, concurrency=concurrency))
     return f"{PREFIX}_{id}_{secret}"
 
 
