@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 pytest.importorskip("fastapi", exc_type=ImportError)
 
 from retint.cli import main
-from retint.cli.serve import _is_loopback
+from retint.cli.serve import _is_loopback, _server
 from retint.errors import OptionsError
 from retint.serve import keys
 from retint.serve.database import open_database
@@ -52,6 +52,8 @@ def test_who_has_no_name_can_make_a_key(tmp_path: Path, monkeypatch: pytest.Monk
     [
         (("--host", "0.0.0.0"), "there is no API key yet: retint serve key add NAME makes one"),
         (("--keys",), "there is no API key yet"),
+        (("--proxy", "192.0.2.1"), "there is no API key yet"),
+        (("--root-path", "retint"), "the root path is 'retint', not like /retint"),
         (("--model", "nowhere.onnx"), "nowhere.onnx: No such file"),
         (("--model", "a/x.onnx", "--model", "b/x.onnx"), "two models are called x"),
         (("--host", "203.0.113.1", "--no-keys"), "203.0.113.1, port 8791: "),
@@ -69,6 +71,28 @@ def test_what_cannot_be_served_is_told_in_a_line(tmp_path: Path, words: tuple[st
 def test_keys_are_asked_for_where_other_machines_are_let_in():
     assert all(_is_loopback(host) for host in ("127.0.0.1", "127.1.2.3", "::1", "localhost"))
     assert not any(_is_loopback(host) for host in ("0.0.0.0", "::", "192.168.1.2", "archive"))
+
+
+@pytest.mark.parametrize(
+    ("words", "limits"),
+    [
+        ((), (0, 0)),
+        (("--rate", "30"), (30, 0)),
+        (("--host", "0.0.0.0"), (600, 16)),
+        (("--proxy", "127.0.0.1", "--concurrency", "0"), (600, 0)),
+        (("--host", "::1"), (0, 0)),
+    ],
+)
+def test_limits_hold_where_other_machines_are_let_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], limits: tuple[int, int]
+):
+    given: list[Settings] = []
+    monkeypatch.setattr(_server, "serve", lambda settings, *_: given.append(settings))
+    assert serve(tmp_path, *words, "--root-path", "/retint/", "--name", "a").exit_code == 0
+    (settings,) = given
+    assert (settings.rate, settings.concurrency) == limits
+    assert settings.root_path == "/retint"
+    assert "a" in settings.names
 
 
 def test_models_are_asked_for_by_name():
