@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 pytest.importorskip("fastapi", exc_type=ImportError)
-schemathesis = pytest.importorskip("schemathesis", exc_type=ImportError)
+pytest.importorskip("schemathesis", exc_type=ImportError)
 
+import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
-
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
 from mutations import originals
@@ -48,6 +49,7 @@ def house(fake_onnx: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield House(here, job.rpartition("/")[2], kept.json()["id"], files[0][2])
 
 
+SLOW = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
 Mode = schemathesis.GenerationMode
 CHECKS = (
     not_a_server_error,
@@ -67,9 +69,10 @@ def test_answers_are_those_that_are_described(house: House, mode: Any, count: in
     document = schemathesis.openapi.from_url(f"{house.here.url}/openapi.json")
     bound = settings(
         max_examples=count, deadline=None, derandomize=True, database=None,
-        suppress_health_check=list(HealthCheck), phases=(Phase.generate,),
+        suppress_health_check=SLOW, phases=(Phase.generate,),
     )  # fmt: skip
     for found in document.get_all_operations():
+        assert isinstance(found, Ok)
         operation = found.ok()
 
         @bound
