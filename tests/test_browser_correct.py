@@ -1,6 +1,7 @@
 """The service's page in a real Chromium: colours given, undone, chosen and carried over."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -195,6 +196,7 @@ def test_a_colour_is_taken_from_the_plane_the_picture_and_a_reference(page: "Pag
     seen(page, COAT, (20, -20))
 
     page.mouse.click(*at(page, OTHER))
+    expect(page.locator(".mark")).to_have_count(2)
     page.get_by_role("button", name="From the picture").click()
     expect(page.get_by_role("button", name="Take the colour")).to_be_focused()
     page.keyboard.press("Escape")
@@ -274,10 +276,11 @@ def test_a_model_without_hints_is_told(page: "Page"):
     seen(page, COAT, BRICK)
 
 
-def test_the_sheet_holds_both_pictures(page: "Page", tmp_path: Path):
-    page.evaluate("window.print = () => { window.printed = true; }")
+def test_the_sheet_holds_both_pictures(page: "Page"):
+    page.evaluate("window.print = () => { document.body.dataset.printed = ''; }")
     page.get_by_role("button", name="Print before and after").click()
-    page.wait_for_function("window.printed")
+    page.locator("body[data-printed]").wait_for()
+    assert re.search(rb"/Count 1\b", page.pdf(format="A4"))
     page.emulate_media(media="print")
     expect(page.locator(".sheet h1")).to_have_text("first.png")
     expect(page.locator("header")).to_be_hidden()

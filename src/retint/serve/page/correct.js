@@ -118,6 +118,7 @@ export function mount(element, store, api, viewer) {
     try {
       const { a, b } = await colourAt(api, one, where, RADIUS);
       if (photograph()?.id !== one.id) return;
+      dropping = false;
       chosen = hints().length;
       settle([...hints(), rounded({ ...where, a, b, radius: RADIUS })]);
       marks.focus(chosen);
@@ -141,6 +142,7 @@ export function mount(element, store, api, viewer) {
 
   function cancel() {
     dropping = false;
+    say("");
     show();
     marks.focus(chosen);
   }

@@ -31,8 +31,10 @@ export function mount(element, store, api) {
     event.preventDefault();
     print();
   });
-  window.addEventListener("afterprint", () => sheet.replaceChildren());
-  store.subscribe(show);
+  store.subscribe(({ what }) => {
+    if (what !== "state") sheet.replaceChildren(); // it shows a look that is gone
+    show();
+  });
   show();
 }
 
