@@ -228,6 +228,12 @@ def test_alternatives_differ_where_the_model_is_unsure(pictures: PictureSet):
     best = np.array(objects["per_picture"]["alternatives_delta_e"])
     fall = objects["per_picture"]["alternatives_delta_e_fall"]
     assert fall == pytest.approx(first - best, abs=1e-3)
+    even = objects["per_picture"]["alternatives_even_fall"]
+    for file, delta_e, gained in zip(pictures.files, first, even, strict=True):
+        truth = pictures.open(file)
+        moved = np.full_like(truth.lab[..., 1:], 15 / np.sqrt(2))  # red and yellow alike
+        told = metrics.delta_e2000_mean(Colouring.of(truth.lab[..., 0], moved).lab, truth.lab)
+        assert gained == pytest.approx(max(0, delta_e - told), abs=0.01)
     assert value(deaf, "alternatives_apart") == 0
     assert deaf["figures"]["alternatives_delta_e_fall"] == {"value": 0, "low": 0, "high": 0}
     assert "alternatives_unsure" not in deaf["figures"]

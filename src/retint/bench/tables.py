@@ -168,7 +168,7 @@ def _alternatives(rows: Iterable[Plain]) -> list[list[str]]:
     told = [row for row in rows if "alternatives_apart" in row["figures"]]
     if not told:
         return []
-    lines = [["", "alternatives", "apart", "unsure, 95 %", "dE", "best dE", "fall, 95 %"]]
+    lines = [["", "alternatives", "apart", "unsure, 95 %", "dE", "best dE", "fall, 95 %", "even"]]
     return lines + [
         [
             row["name"],
@@ -178,6 +178,7 @@ def _alternatives(rows: Iterable[Plain]) -> list[list[str]]:
             _number(row["figures"], "delta_e", ".2f"),
             _number(row["figures"], "alternatives_delta_e", ".2f"),
             _range(row["figures"], "alternatives_delta_e_fall", "+.2f"),
+            _number(row["figures"], "alternatives_even_fall", "+.2f"),
         ]
         for row in told
     ]

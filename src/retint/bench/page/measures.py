@@ -205,6 +205,13 @@ MEASURES: dict[str, Measure] = {
     "alternatives_delta_e_fall": Measure(
         "fall to the best", "high", 2, "What the nearest one's dE is below the first one's."
     ),
+    "alternatives_even_fall": Measure(
+        "fall, even",
+        "low",
+        2,
+        "The same where the first is moved as far as each other one, but everywhere alike: what "
+        "several attempts gain by being several.",
+    ),
     "mse_lab128": Measure("MSE lab-128", "low", 4, "Mean squared error of a*/128 and b*/128."),
     "non_identical": Measure(
         "differing pixels, %", "low", 2, "Share of pixels that differ at all.", percent=True
