@@ -53,6 +53,7 @@ def test_who_has_no_name_can_make_a_key(tmp_path: Path, monkeypatch: pytest.Monk
         (("--host", "0.0.0.0"), "there is no API key yet: retint serve key add NAME makes one"),
         (("--keys",), "there is no API key yet"),
         (("--proxy", "192.0.2.1"), "there is no API key yet"),
+        (("--proxy", "nginx"), "the proxy nginx is no address or network in digits"),
         (("--root-path", "retint"), "the root path is 'retint', not like /retint"),
         (("--model", "nowhere.onnx"), "nowhere.onnx: No such file"),
         (("--model", "a/x.onnx", "--model", "b/x.onnx"), "two models are called x"),

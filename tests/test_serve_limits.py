@@ -313,6 +313,13 @@ def test_the_audit_log_says_who_did_what(idle: Settings, photographs: Photograph
     assert told == sorted(told, key=lambda line: line["time"])
 
 
+def test_the_audit_log_does_not_grow_by_what_is_one_too_many(idle: Settings):
+    with served(replace(idle, rate=2)) as here:
+        asked = [here.ask("/v1/jobs/0", method="DELETE").status for _ in range(6)]
+    assert asked == [404, 404, 429, 429, 429, 429]
+    assert [line["status"] for line in lines(idle)] == [404, 404]
+
+
 def test_what_was_done_to_keys_is_in_it_too(idle: Settings):
     def run(*words: str) -> str:
         result = CliRunner().invoke(main, ["serve", "key", *words, "--data", str(idle.data)])

@@ -213,7 +213,7 @@ def test_the_api_is_tried_out_at_docs(
     operation.get_by_label("format").fill("jpeg")
     line = operation.locator("pre", has_text="curl")
     assert line.inner_text() == (
-        "curl -s -F image=@grey.png -F saturation=1.5 -F format=jpeg"
+        "curl -s -F image=@grey.png -F saturation=1.5 -F format=jpeg -o answer"
         f" {there.url}/retint/v1/colorize"
     )
     operation.get_by_role("button", name="Send").click()

@@ -148,8 +148,11 @@ class Passage:
         log.info("%(method)s %(path)s %(status)s", about, extra={"about": about})
 
     def _is_audited(self) -> bool:
-        """Whether something is changed, or results are handed out."""
-        return self._scope["method"] not in ("GET", "HEAD") or "/results" in self.route
+        """Whether something was to be changed, or results handed out; not what was one too many."""
+        is_more_than_a_look = (
+            self._scope["method"] not in ("GET", "HEAD") or "/results" in self.route
+        )
+        return is_more_than_a_look and self.status != 429
 
     def _audit(self, visitor: Visitor, made: str) -> None:
         try:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 
 from retint.errors import OptionsError
@@ -68,6 +69,13 @@ class Settings:
             raise OptionsError("a service needs a model")
         if self.root is not None and not self.root.is_dir():
             raise OptionsError(f"{self.root}: the root of jobs by path is no folder")
+        for proxy in self.proxies:
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise OptionsError(
+                    f"the proxy {proxy} is no address or network in digits"
+                ) from None
         if not re.fullmatch(r"(/[\w.~-]+)*", self.root_path):
             raise OptionsError(f"the root path is {self.root_path!r}, not like /retint")
 

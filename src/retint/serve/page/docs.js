@@ -88,8 +88,8 @@ function requestOf(path, method, given) {
 const quoted = (word) => (/^[\w./:@=?&-]+$/.test(word) && !/[?&]/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 /** The same request as a line for a terminal; a key stands there by a name alone. */
-function curlLine([path, { method, headers, body }], stream) {
-  const words = ["curl", stream ? "-sN" : "-s"];
+function curlLine([path, { method, headers, body }], { streams, binary }) {
+  const words = ["curl", streams ? "-sN" : "-s"];
   if (method !== (body ? "POST" : "GET")) words.push("-X", method);
   for (const [name, value] of Object.entries(headers)) {
     if (name !== "Authorization") words.push("-H", quoted(`${name}: ${value}`));
@@ -97,7 +97,8 @@ function curlLine([path, { method, headers, body }], stream) {
   let line = words.join(" ");
   if (headers.Authorization) line += ' -H "Authorization: Bearer $KEY"';
   for (const [name, value] of body ?? []) line += ` -F ${quoted(`${name}=${value instanceof File ? `@${value.name}` : value}`)}`;
-  return `${line} ${quoted(new URL(path, location).href)}`;
+  if (binary) line += " -o answer";
+  return `${line} ${quoted(new URL(".", location).href + path)}`;
 }
 
 /** Show an answer as it comes. */
@@ -136,9 +137,10 @@ function trial(path, method, operation, fields) {
   const stop = make("button", { type: "button", textContent: "Stop", hidden: true });
   const send = make("button", { className: "main", textContent: "Send" });
   const form = make("form", {}, ...fields.map((field) => fieldView(field, id(field))), make("div", { className: "actions" }, send, stop));
-  const streams = "text/event-stream" in (operation.responses[200]?.content ?? {});
+  const kinds = Object.keys(operation.responses[200]?.content ?? {});
+  const told = { streams: kinds.includes("text/event-stream"), binary: kinds.some((kind) => !/json|^text/.test(kind)) };
   const request = () => requestOf(path, method, filled(form, fields));
-  const describe = () => (line.textContent = curlLine(request(), streams));
+  const describe = () => (line.textContent = curlLine(request(), told));
   form.addEventListener("input", describe);
   window.addEventListener("keychange", describe);
   form.addEventListener("submit", async (event) => {
