@@ -62,7 +62,7 @@ CHECKS = (
 
 @pytest.mark.parametrize("mode", [Mode.POSITIVE, Mode.NEGATIVE], ids=["right", "wrong"])
 @pytest.mark.parametrize(
-    "count", [8, pytest.param(300, marks=[pytest.mark.full, pytest.mark.timeout(3600)])],
+    "count", [8, pytest.param(100, marks=[pytest.mark.full, pytest.mark.timeout(3600)])],
     ids=["few", "many"],
 )  # fmt: skip
 def test_answers_are_those_that_are_described(house: House, mode: Any, count: int):

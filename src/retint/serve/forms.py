@@ -64,7 +64,7 @@ def _chosen(service: Service, given: Mapping[str, Any]) -> Options:
 
 
 def _check_model(service: Service, model: Any) -> None:
-    if model not in service.settings.models:
+    if model not in list(service.settings.models):
         names = ", ".join(service.settings.models)
         raise Problem(422, f"There is no model {model} here, only {names}: see /v1/models.")
 
@@ -123,6 +123,9 @@ def read_hints(text: str) -> list[Hint]:
 
 def hints_from(listed: Any) -> list[Hint]:
     """Hints from a list of plain values. Raises OptionsError."""
+    if not isinstance(listed, list):
+        raise OptionsError(_NO_HINTS)
+    listed = cast(list[Any], listed)
     try:
         if len(listed) > MOST_HINTS:
             raise OptionsError(f"{len(listed)} hints are more than the {MOST_HINTS} that are taken")

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from fastapi import UploadFile
@@ -174,8 +174,11 @@ def names_of(given: Sequence[str]) -> list[str]:
     for number, whole in enumerate(given, 1):
         name = re.split(r"[/\\]", whole)[-1]
         name = "".join(c for c in unicodedata.normalize("NFC", name) if c.isprintable())
+        name = re.sub(r'[<>:"|?*]', "_", name)  # which no name on Windows can have
         path = Path(name.lstrip(". ") or "photograph")
-        stem, suffix = path.stem[:80], path.suffix[:10]
+        stem, suffix = path.stem[:80], path.suffix[:10].rstrip(". ")
+        if PureWindowsPath(stem).is_reserved():  # CON, NUL: devices
+            stem = f"_{stem}"
         if f"{stem}{suffix}".casefold() in names:
             stem = f"{stem}-{number}"
         names[f"{stem}{suffix}".casefold()] = f"{stem}{suffix}"

@@ -1,5 +1,6 @@
 """What goes wrong, told to clients: problem details (RFC 9457) that say what to do."""
 
+import json
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -7,7 +8,7 @@ from typing import Any, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
@@ -43,7 +44,8 @@ def answer(
     """Problem details as a response; `request` is the request's id."""
     title = HTTPStatus(status).phrase
     body = {"title": title, "status": status, "detail": detail, "request": request, **more}
-    return JSONResponse(body, status, headers, MEDIA_TYPE)
+    text = json.dumps(body)  # in ASCII: what came in may hold halves of characters
+    return Response(text, status, headers, MEDIA_TYPE)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
