@@ -34,7 +34,7 @@ def test_the_curl_lines_run(here: Served):
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     lines = [block for block in blocks(PAGE, "sh") if "curl " in block]
-    assert len(lines) == 4
+    assert len(lines) == 5
     script = "set -eu\n" + "".join(lines).replace(THERE, here.url)
     folder = here.service.settings.data.parent
     done = subprocess.run(

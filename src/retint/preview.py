@@ -1,5 +1,6 @@
 """Previews: any part of a photograph, at any size, as its result will look."""
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -156,6 +157,8 @@ class Preview:
         if np.prod(shape) * kind.itemsize <= IN_MEMORY:
             return np.empty(shape, kind)
         with tempfile.TemporaryFile(dir=self.folder) as file:
+            if hasattr(os, "posix_fallocate"):  # a disk that is full is told now, not by a crash
+                os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)) * kind.itemsize)
             return np.memmap(file, kind, "w+", shape=shape)
 
     def _blocks(self, part: Part, codes: Codes) -> list[Codes]:

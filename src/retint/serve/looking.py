@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import pyvips
@@ -13,6 +13,8 @@ from retint import predict
 from retint.chroma import Chroma
 from retint.colorizer import DIRECTIONS, Colorizer, Hint, Options
 from retint.errors import InputError, RetintError
+from retint.formats import chunks, containers
+from retint.formats.metadata import Mark, Metadata, for_result
 from retint.palette import Swatch, palette
 from retint.photo import PREVIEW, Photo
 from retint.preview import Pixels, Preview
@@ -50,12 +52,8 @@ class Refused:
     reason: str
 
 
-class Models(Protocol):
-    """Finds a model by its name in the service."""
-
-    def __call__(self, name: str) -> predict.Predictor:
-        """The model."""
-        ...
+Models: TypeAlias = Callable[[str], predict.Predictor]
+"""Gives a model by its name in the service."""
 
 
 class Question(Protocol):
@@ -122,7 +120,8 @@ class Seeing(Guessing):
 
     def answer(self, opened: "Opened") -> bytes:
         """Find it out."""
-        return encoded(self._picture(opened), self.format)
+        meta = opened.mark(self.options) if self.show == "colour" else None
+        return encoded(self._picture(opened), self.format, meta)
 
     def _picture(self, opened: "Opened") -> Pixels:
         preview = opened.preview(self.page)
@@ -261,6 +260,11 @@ class Opened:
             ),
         )  # fmt: skip
 
+    def mark(self, options: Options) -> Metadata:
+        """What a picture in colour says of itself, as a result does."""
+        model = self.models(options.model)
+        return for_result(Metadata(), Mark(model.name, model.version))
+
     def _guessed(
         self, key: Any, options: Options, page: int, guess: Callable[[Colorizer], list[Chroma]]
     ) -> list[Chroma]:
@@ -322,17 +326,20 @@ def hints_of(page: int, hints: Sequence[Hint]) -> Sequence[Hint]:
     return hints if page == 0 else ()
 
 
-def encoded(pixels: Pixels, format: str) -> bytes:
+def encoded(pixels: Pixels, format: str, meta: Metadata | None = None) -> bytes:
     """A picture (h, w, 3 or 4) as a file; what a format cannot see through stands on black."""
     height, width, bands = pixels.shape
     vips: Any = pyvips.Image
     image = vips.new_from_memory(pixels.data, width, height, bands, "uchar")
     image = image.copy(interpretation="srgb")
     if format == "png":
-        return image.pngsave_buffer(compression=1)
+        data = image.pngsave_buffer(compression=1, keep="none")
+        return data if meta is None else chunks.png_edit(meta, b"")(data)
     if format == "jpeg":
-        return image.jpegsave_buffer(Q=92, subsample_mode="off")
-    return image.webpsave_buffer(Q=88, effort=0)
+        data = image.jpegsave_buffer(Q=92, subsample_mode="off", keep="none")
+        return data if meta is None else containers.jpeg_edit(meta, b"")(data)
+    data = image.webpsave_buffer(Q=88, effort=0, keep="none")
+    return data if meta is None else chunks.webp_edit(meta, b"", width, height)(data)
 
 
 WITHOUT_COLOUR = Chroma.fit(np.zeros((1, 1, 2)), np.ones((1, 1)), np.zeros((1, 1)))

@@ -27,6 +27,8 @@ RATE, CONCURRENCY = 600.0, 16  # of one key or client, where other machines are 
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, ...")
 @click.option("--workers", type=click.IntRange(0), metavar="N", default=1, show_default=True,
               help="Processes that colour; 0 leaves it to other servers of the --db.")  # fmt: skip
+@click.option("--desks", type=click.IntRange(0), metavar="N", default=1, show_default=True,
+              help="Processes for looking at photographs; 0 keeps none to look at.")  # fmt: skip
 @click.option("--keys/--no-keys", default=None,
               help="Whether requests need an API key [if other machines are let in].")  # fmt: skip
 @click.option("--name", "names", multiple=True, metavar="HOST",
@@ -50,6 +52,9 @@ RATE, CONCURRENCY = 600.0, 16  # of one key or client, where other machines are 
               show_default=True, help="Most that uploads and results may take.")  # fmt: skip
 @click.option("--keep", type=click.FloatRange(0), metavar="DAYS", default=7, show_default=True,
               help="How long results stay after a job has ended.")  # fmt: skip
+@click.option("--keep-photographs", type=click.FloatRange(0, min_open=True), metavar="DAYS",
+              default=1, show_default=True,
+              help="How long photographs to look at stay after the last look.")  # fmt: skip
 @click.pass_context
 def command(
     context: click.Context,
@@ -61,6 +66,7 @@ def command(
     models: tuple[str, ...],
     device: str,
     workers: int,
+    desks: int,
     keys: bool | None,
     names: tuple[str, ...],
     proxies: tuple[str, ...],
@@ -71,6 +77,7 @@ def command(
     max_pixels: int,
     quota: float,
     keep: float,
+    keep_photographs: float,
 ) -> None:
     """Run the service, until Ctrl-C.
 
@@ -86,11 +93,12 @@ def command(
     is_open = bool(proxies) or not _is_loopback(host)
     settings = Settings(
         data=data, db=db, root=root, models=models_by_name(models), device=device,
-        workers=workers, keys=is_open if keys is None else keys,
+        workers=workers, desks=desks, keys=is_open if keys is None else keys,
         names=(*names, host), proxies=proxies, root_path=root_path.rstrip("/"),
         rate=RATE * is_open if rate is None else rate,
         concurrency=CONCURRENCY * is_open if concurrency is None else concurrency,
         max_bytes=max_size * MB, max_pixels=max_pixels, quota=int(quota * 1e9), keep=keep * DAY,
+        keep_photographs=keep_photographs * DAY,
     )  # fmt: skip
     _server.serve(settings, host, port)
 
