@@ -234,7 +234,7 @@ def test_many_photographs_each_with_its_look_as_a_zip(
         page.get_by_text("1 could not be opened").wait_for()
         listed = page.locator("#strip").get_by_role("option")
         names = listed.all_text_contents()
-        assert names == ["colour.jpg", "letter.jpg", "scan 0.jpg", "scan 1.jpg", "scan 2.jpg"]
+        assert names == ["colour", "letter", "scan 0", "scan 1", "scan 2"]
         page.get_by_text("has colour already").wait_for()
         page.keyboard.press("PageDown")
         assert "letter.jpg" in str(page.get_by_role("alert").first.text_content())
@@ -258,6 +258,26 @@ def test_many_photographs_each_with_its_look_as_a_zip(
     assert chroma(results["scan 1.jpg"]) < 0.5 < 10 < chroma(results["scan 2.jpg"])
     grey = lab((folder / "scan 0.jpg").read_bytes())
     assert np.abs(results["scan 0.jpg"][..., 0] - grey[..., 0]).mean() < 1
+
+
+def test_pages_of_other_shapes_are_turned_to(browser: "Browser", here: Served, tmp_path: Path):
+    pages = [pyvips.Image.black(120, 80) + 90, pyvips.Image.black(60, 90) + 140]
+    image = pytest.importorskip("PIL.Image")
+    first, second = (image.fromarray(page.cast("uchar").numpy()) for page in pages)
+    first.save(tmp_path / "album.tif", save_all=True, append_images=[second])
+    with visitor(browser, here) as page:
+        drop(page, tmp_path / "album.tif")
+        wait_for_colour(page)
+        for name, shape in (("Next page", 60 / 90), ("Previous page", 120 / 80)):
+            page.get_by_role("button", name=name).click()
+            wait_for_colour(page)
+            page.wait_for_timeout(300)
+            box = page.locator(".world").bounding_box()
+            assert box is not None
+            assert box["width"] / box["height"] == pytest.approx(shape, rel=0.02)
+        page.get_by_role("button", name="Remove").click()
+        focused = page.get_by_role("button", name="Choose photographs")
+        assert focused.evaluate("element => element === document.activeElement")
 
 
 def test_a_photograph_is_pasted(browser: "Browser", here: Served, photographs: dict[str, Path]):

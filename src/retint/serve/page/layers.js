@@ -14,6 +14,9 @@ export function createLayers(world, api) {
       for (const layer of [source, colour, confidence]) layer.clear();
     },
 
+    /** Width over height of what is there, 1 before there is something. */
+    shape: () => source.whole.naturalWidth / source.whole.naturalHeight || 1,
+
     /** Have what is seen. needed: longest side of the whole, in pixels of the screen. */
     async load(photograph, { page, unsure, seen, needed }, signal) {
       const { width, height } = photograph.view;
@@ -55,6 +58,7 @@ class Layer {
 
   clear() {
     this.box.classList.remove("there");
+    this.whole.removeAttribute("src");
     this.path = null; // of the whole
     this.close = null; // {path, region, side} of the detail
     this.detail.hidden = true;

@@ -61,6 +61,7 @@ export function mount(element, store, api) {
   function remove() {
     const photograph = store.chosen();
     store.remove(photograph.id);
+    if (!store.get().photographs.length) document.querySelector("#welcome button").focus();
     if (photograph.view) api.forget(photograph).catch(() => {}); // it expires by itself
   }
 
@@ -76,7 +77,8 @@ export function mount(element, store, api) {
     const { view, file, state } = store.find(id);
     const option = optionOf(id);
     const name = view?.name ?? file.name;
-    option.querySelector("span").textContent = option.title = name;
+    option.title = name;
+    option.querySelector("span").textContent = name.replace(/\.[^.]*$/, ""); // it would be cut off
     option.dataset.state = state;
     option.setAttribute("aria-label", name + { sending: ", is being sent", failed: ", failed", ready: "" }[state]);
     thumbnails.want(option);

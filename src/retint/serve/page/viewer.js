@@ -8,12 +8,13 @@
  */
 
 import { createCamera } from "./camera.js";
+import { listen, pointOf } from "./gestures.js";
 import { createLayers } from "./layers.js";
 
 export const overlay = document.createElement("div");
 overlay.className = "overlay";
 
-const NEAR = 5; // pixels: a pointer that moved less was a click
+const GRIP = 22; // pixels to both sides of the line at which it can be gripped
 const STILL = 150; // ms without a movement before the full size is asked for
 const STEP = 0.15; // of what is seen, for an arrow key
 
@@ -47,6 +48,7 @@ export function mount(element, store, api) {
 
   let photograph = null; // what is shown
   let page = 0;
+  let shape = 1; // of the page, its width over its height
   let unsure = false;
   let at = 0.5; // of what is seen of the picture, the line
   let leaving = new AbortController(); // of requests about the photograph shown before
@@ -72,25 +74,29 @@ export function mount(element, store, api) {
   function open() {
     const chosen = store.chosen();
     if (chosen?.id === photograph?.id && chosen?.state === photograph?.state) return;
-    leaving.abort();
-    leaving = new AbortController();
     photograph = chosen;
     page = 0;
-    layers.clear();
+    leave();
     camera.fit();
     describe();
     draw();
     load();
   }
 
+  function leave() {
+    leaving.abort();
+    leaving = new AbortController();
+    layers.clear();
+  }
+
   function describe() {
     const { view, file, state, problem } = photograph ?? {};
     stage.dataset.state = state ?? "";
-    element.style.setProperty("--shape", view ? view.width / view.height : 1);
     complain(problem);
     element.querySelector(".name").textContent = view?.name ?? file?.name ?? "";
     element.querySelector(".facts").textContent = view ? `${view.width} × ${view.height}` : "";
     element.querySelector(".zoom").hidden = !view;
+    overlay.hidden = page > 0; // places are those of the first
     pages.hidden = !(view?.pages > 1);
     pages.querySelector("output").textContent = `Page ${page + 1} of ${view?.pages}`;
   }
@@ -102,9 +108,9 @@ export function mount(element, store, api) {
 
   function turn(by) {
     const next = page + by;
-    if (!by || !(next in Array(photograph.view.pages).fill(0))) return;
+    if (!by || next < 0 || next >= photograph.view.pages) return;
     page = next;
-    layers.clear();
+    leave();
     describe();
     load();
   }
@@ -127,7 +133,9 @@ export function mount(element, store, api) {
     try {
       const current = store.find(photograph.id);
       await layers.load(current, { page, unsure, seen: camera.seen(), needed: needed() }, signal);
-      if (!signal.aborted) complain("");
+      if (signal.aborted) return;
+      complain("");
+      if (page && layers.shape() !== shape) draw();
     } catch (error) {
       if (error.name === "AbortError" || signal.aborted) return;
       complain(error.message);
@@ -138,16 +146,25 @@ export function mount(element, store, api) {
     return camera.longest() * devicePixelRatio;
   }
 
+  /** Upright size of the page; of further pages only the shape is known, from their picture. */
+  function sizeOf({ width, height }) {
+    const longest = Math.max(width, height);
+    shape = page ? layers.shape() : width / height;
+    return { width: longest * Math.min(1, shape), height: longest / Math.max(1, shape) };
+  }
+
   /** Put everything where the camera says. */
   function draw() {
     const { view } = photograph ?? {};
     stage.classList.toggle("empty", !view);
     if (!view) return;
-    camera.look(stage.clientWidth, stage.clientHeight, view.width, view.height);
+    const { width: wide, height: high } = sizeOf(view);
+    camera.look(stage.clientWidth, stage.clientHeight, wide, high);
     const { left, top, width, height } = camera.place();
     Object.assign(world.style, { left: px(left), top: px(top), width: px(width), height: px(height) });
+    element.style.setProperty("--shape", wide / high);
     stage.classList.toggle("close", camera.isClose());
-    stage.classList.toggle("sharp", camera.scale() * devicePixelRatio > 2);
+    stage.classList.toggle("sharp", camera.scale() * devicePixelRatio > 3);
     element.querySelector(".zoom output").textContent = `${Math.round(100 * camera.scale() * devicePixelRatio)} %`;
     pull(at);
     clearTimeout(resting);
@@ -203,72 +220,40 @@ export function mount(element, store, api) {
     const pageScrolls = document.documentElement.scrollHeight > innerHeight;
     if (!photograph?.view || (pageScrolls && !event.ctrlKey)) return;
     event.preventDefault();
-    camera.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), point(event));
+    camera.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), pointOf(event, stage));
     draw();
   }
 
-  function point({ clientX, clientY }) {
-    const box = stage.getBoundingClientRect();
-    return { x: clientX - box.left, y: clientY - box.top };
-  }
-
   function tellPlace(place) {
-    if (place.x < 0 || place.x > 1 || place.y < 0 || place.y > 1) return;
+    if (overlay.hidden || place.x < 0 || place.x > 1 || place.y < 0 || place.y > 1) return;
     for (const callback of placed) callback(place);
   }
 
   /** One pointer pulls the line, or a picture that is larger than the stage; two zoom. */
   function listenToPointers() {
-    const pointers = new Map();
-    let begin = null; // where the first came down, until it has moved; then null
     let pulls = false;
-
-    stage.addEventListener("pointerdown", (event) => {
-      if (!photograph?.view || event.button > 0 || event.target.closest(".overlay > *")) return;
-      stage.setPointerCapture(event.pointerId);
-      pointers.set(event.pointerId, point(event));
-      begin = pointers.size === 1 ? point(event) : null;
-      pulls = isOnLine(point(event)) || !camera.isClose();
-      (pulls ? split : stage).focus({ preventScroll: true });
-      event.preventDefault();
-    });
-    stage.addEventListener("pointermove", (event) => {
-      const before = pointers.get(event.pointerId);
-      if (!before) return;
-      const now = point(event);
-      if (begin && Math.hypot(now.x - begin.x, now.y - begin.y) < NEAR) return;
-      begin = null;
-      pointers.set(event.pointerId, now);
-      if (pointers.size === 2) pinch(before, now, pointers);
-      else if (pulls) pullTo(now);
-      else {
-        camera.moveBy(now.x - before.x, now.y - before.y);
+    listen(stage, {
+      begin(point, target) {
+        if (!photograph?.view || target.closest(".overlay > *")) return false;
+        const onLine = Math.abs(point.x - parseFloat(stage.style.getPropertyValue("--line"))) < GRIP;
+        pulls = onLine || !camera.isClose();
+        (pulls ? split : stage).focus({ preventScroll: true });
+      },
+      click(point) {
+        tellPlace(camera.at(point.x, point.y));
+        if (pulls && !stage.classList.contains("aiming")) pullTo(point);
+      },
+      drag(from, to) {
+        if (pulls) return pullTo(to);
+        camera.moveBy(to.x - from.x, to.y - from.y);
         draw();
-      }
+      },
+      pinch(from, to, factor) {
+        camera.moveBy(to.x - from.x, to.y - from.y);
+        camera.zoom(factor, to);
+        draw();
+      },
     });
-    const leave = (event) => {
-      if (!pointers.delete(event.pointerId) || event.type !== "pointerup" || !begin) return;
-      begin = null;
-      tellPlace(camera.at(point(event).x, point(event).y));
-      if (pulls && !stage.classList.contains("aiming")) pullTo(point(event));
-    };
-    stage.addEventListener("pointerup", leave);
-    stage.addEventListener("pointercancel", leave);
-  }
-
-  function pinch(before, now, pointers) {
-    const [one, other] = [...pointers.values()];
-    const still = one === now ? other : one;
-    const apart = (place) => Math.hypot(place.x - still.x, place.y - still.y);
-    const middle = (place) => ({ x: (place.x + still.x) / 2, y: (place.y + still.y) / 2 });
-    const [from, to] = [middle(before), middle(now)];
-    camera.moveBy(to.x - from.x, to.y - from.y);
-    camera.zoom(apart(now) / Math.max(1, apart(before)), to);
-    draw();
-  }
-
-  function isOnLine({ x }) {
-    return Math.abs(x - parseFloat(stage.style.getPropertyValue("--line"))) < 22;
   }
 
   function pullTo({ x }) {

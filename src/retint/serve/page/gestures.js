@@ -1,0 +1,50 @@
+/** What pointers do over an element: click, drag, pinch. Points are {x, y} in pixels of it. */
+
+const NEAR = 5; // pixels: a pointer that moved less was a click
+
+/** Where an event is, seen from the element. */
+export function pointOf({ clientX, clientY }, element) {
+  const box = element.getBoundingClientRect();
+  return { x: clientX - box.left, y: clientY - box.top };
+}
+
+/** Call `begin(point, target)` for a pointer that comes down, which may refuse it by false; then
+ * `click(point)`, or for each movement `drag(from, to)` or, of two pointers, `pinch(from, to,
+ * factor)`: their middle moved, their distance grew.
+ */
+export function listen(element, { begin, click, drag, pinch }) {
+  const pointers = new Map();
+  let start = null; // where the only pointer came down, until it has moved
+
+  element.addEventListener("pointerdown", (event) => {
+    const point = pointOf(event, element);
+    if (event.button > 0 || begin(point, event.target) === false) return;
+    element.setPointerCapture(event.pointerId);
+    pointers.set(event.pointerId, point);
+    start = pointers.size === 1 ? point : null;
+    event.preventDefault();
+  });
+
+  element.addEventListener("pointermove", (event) => {
+    const before = pointers.get(event.pointerId);
+    if (!before) return;
+    const now = pointOf(event, element);
+    if (start && apart(now, start) < NEAR) return;
+    start = null;
+    const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
+    pointers.set(event.pointerId, now);
+    if (!other) drag(before, now);
+    else pinch(middle(before, other), middle(now, other), apart(now, other) / Math.max(1, apart(before, other)));
+  });
+
+  const end = (event) => {
+    if (!pointers.delete(event.pointerId)) return;
+    if (start && event.type === "pointerup") click(pointOf(event, element));
+    start = null;
+  };
+  element.addEventListener("pointerup", end);
+  element.addEventListener("pointercancel", end);
+}
+
+const apart = (one, other) => Math.hypot(one.x - other.x, one.y - other.y);
+const middle = (one, other) => ({ x: (one.x + other.x) / 2, y: (one.y + other.y) / 2 });
