@@ -119,6 +119,23 @@ def test_who_does_not_read_is_cut_off(here: Served):
         sent_until_cut(connection, request * 10, SILENCE / 20)
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files in /proc")
+def test_more_files_than_can_be_open_are_refused_politely(here: Served):
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = [("images", f"{n}.tif", bytes(100_000)) for n in range(60)]  # too large for memory
+    few = len(list(Path("/proc/self/fd").iterdir())) + 30
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
+    try:
+        answer = here.ask("/v1/jobs", {}, files)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert answer.status == 503
+    assert "Too many files" in answer.json()["detail"]
+    assert here.ask("/v1/jobs", {}, files).status == 202
+
+
 def test_uploads_without_a_key_are_refused_before_they_are_read(tmp_path: Path):
     from retint.serve import keys
     from retint.serve.database import open_database

@@ -1,6 +1,7 @@
 """Connections, bounded in number and patience: nobody holds one by sending or reading nothing."""
 
 import asyncio
+import sys
 import time
 from functools import partial
 from typing import Any
@@ -15,6 +16,8 @@ from retint.serve.settings import Settings
 MOST = 500
 """Connections at once; more get 503, and twice as many are not answered at all."""
 
+MOST_FILES = 65536
+
 SLOWEST = 1024
 """Bytes per second of a body that are fast enough."""
 
@@ -27,6 +30,16 @@ def configured(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
         limit_concurrency=MOST, proxy_headers=bool(settings.proxies),
         forwarded_allow_ips=list(settings.proxies), **more,
     )  # fmt: skip
+
+
+def allow_many_files() -> None:
+    """Let this process have as many open files as the system allows; a job's uploads are many."""
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 class Connection(H11Protocol):

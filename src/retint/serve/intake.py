@@ -19,7 +19,7 @@ from fastapi import UploadFile
 
 from retint.colorizer import Hint, Options
 from retint.formats.codecs import printable
-from retint.serve.problems import Problem
+from retint.serve.problems import DISK_FULL, Problem
 from retint.serve.service import Service
 from retint.serve.tables import Item, Job, Photograph
 from retint.tinted import sync_folder
@@ -76,8 +76,12 @@ def _take(
         paths = bring(sources, files)
         sync_folder(folder.parent)
         queued = _queue(service, job, paths, base=folder, shown=sources, chosen=chosen)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
+        if chosen and isinstance(error, FileNotFoundError):
+            raise Problem(
+                404, "One of these photographs has just expired: send it again."
+            ) from None
         raise
     if queued.id != job.id:
         shutil.rmtree(folder, ignore_errors=True)
@@ -165,7 +169,7 @@ def check_room(service: Service, wanted: int) -> None:
             " until some expire.",
         )  # fmt: skip
     if shutil.disk_usage(settings.data).free < wanted + SPARE:
-        raise Problem(507, "The service's disk is full: tell who runs it.")
+        raise DISK_FULL
 
 
 def names_of(given: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """What goes wrong, told to clients: problem details (RFC 9457) that say what to do."""
 
+import errno
 import json
 import logging
 from collections.abc import Mapping
@@ -31,6 +32,13 @@ class Problem(HTTPException):
 
 NO_DATABASE = Problem(
     503, "The database cannot be used now: try again later.", headers={"Retry-After": "10"}
+)
+
+
+DISK_FULL = Problem(507, "The service's disk is full: tell who runs it.")
+
+NO_MORE_FILES = Problem(
+    503, "Too many files are coming in at once: try again later.", headers={"Retry-After": "10"}
 )
 
 
@@ -124,6 +132,7 @@ def handle(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_http)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(OptionsError)(_options)
+    app.exception_handler(OSError)(_system)
     app.exception_handler(OperationalError)(_no_database)
 
 
@@ -139,8 +148,20 @@ def request_id(request: Request) -> str:
 
 
 async def _http(request: Request, error: HTTPException) -> Response:
+    cause = error.__cause__
+    if isinstance(cause, OSError):  # while a body came in
+        return await _system(request, cause)
     more = error.more if isinstance(error, Problem) else {}
     return answer(error.status_code, error.detail, request_id(request), error.headers, **more)
+
+
+async def _system(request: Request, error: OSError) -> Response:
+    """What the operating system refused: room on the disk, or another open file."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return await _http(request, DISK_FULL)
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return await _http(request, NO_MORE_FILES)
+    raise error
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:

@@ -48,6 +48,8 @@ RATE, CONCURRENCY = 600.0, 16  # of one key or client, where other machines are 
               help="Largest request.")  # fmt: skip
 @click.option("--max-pixels", type=click.IntRange(1), metavar="N", default=500_000_000,
               show_default=True, help="Largest photograph, in pixels.")  # fmt: skip
+@click.option("--max-memory", type=click.IntRange(256), metavar="MB", default=4096,
+              show_default=True, help="Most memory of one process that decodes.")  # fmt: skip
 @click.option("--quota", type=click.FloatRange(0, min_open=True), metavar="GB", default=50,
               show_default=True, help="Most that uploads and results may take.")  # fmt: skip
 @click.option("--keep", type=click.FloatRange(0), metavar="DAYS", default=7, show_default=True,
@@ -75,6 +77,7 @@ def command(
     concurrency: int | None,
     max_size: int,
     max_pixels: int,
+    max_memory: int,
     quota: float,
     keep: float,
     keep_photographs: float,
@@ -97,8 +100,8 @@ def command(
         names=(*names, host), proxies=proxies, root_path=root_path.rstrip("/"),
         rate=RATE * is_open if rate is None else rate,
         concurrency=CONCURRENCY * is_open if concurrency is None else concurrency,
-        max_bytes=max_size * MB, max_pixels=max_pixels, quota=int(quota * 1e9), keep=keep * DAY,
-        keep_photographs=keep_photographs * DAY,
+        max_bytes=max_size * MB, max_pixels=max_pixels, memory=max_memory * MB,
+        quota=int(quota * 1e9), keep=keep * DAY, keep_photographs=keep_photographs * DAY,
     )  # fmt: skip
     _server.serve(settings, host, port)
 

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from retint.errors import OptionsError
 from retint.serve import Settings, create_app
-from retint.serve.connections import configured
+from retint.serve.connections import allow_many_files, configured
 from retint.serve.logs import Lines
 from retint.serve.service import Service
 
@@ -24,6 +24,7 @@ MOMENT = 5.0  # seconds in which those that had longer are cut off
 def serve(settings: Settings, host: str, port: int) -> None:
     """Answer until Ctrl-C or SIGTERM, and finish what was begun; a second one ends it at once."""
     _log_lines()
+    allow_many_files()
     app = create_app(settings)
     try:
         listening = socket.create_server(
