@@ -48,7 +48,7 @@ export function mount(element, store, api) {
 
   let photograph = null; // what is shown
   let page = 0;
-  let shape = 1; // of the page, its width over its height
+  let shape = 1; // of the page that is drawn
   let unsure = false;
   let at = 0.5; // of what is seen of the picture, the line
   let leaving = new AbortController(); // of requests about the photograph shown before
@@ -135,7 +135,7 @@ export function mount(element, store, api) {
       await layers.load(current, { page, unsure, seen: camera.seen(), needed: needed() }, signal);
       if (signal.aborted) return;
       complain("");
-      if (page && layers.shape() !== shape) draw();
+      if (shapeOf(current.view) !== shape) draw();
     } catch (error) {
       if (error.name === "AbortError" || signal.aborted) return;
       complain(error.message);
@@ -146,11 +146,9 @@ export function mount(element, store, api) {
     return camera.longest() * devicePixelRatio;
   }
 
-  /** Upright size of the page; of further pages only the shape is known, from their picture. */
-  function sizeOf({ width, height }) {
-    const longest = Math.max(width, height);
-    shape = page ? layers.shape() : width / height;
-    return { width: longest * Math.min(1, shape), height: longest / Math.max(1, shape) };
+  /** Width over height of the page, upright; of further pages it is known from their picture. */
+  function shapeOf({ width, height }) {
+    return page ? layers.shape() : width / height;
   }
 
   /** Put everything where the camera says. */
@@ -158,11 +156,13 @@ export function mount(element, store, api) {
     const { view } = photograph ?? {};
     stage.classList.toggle("empty", !view);
     if (!view) return;
-    const { width: wide, height: high } = sizeOf(view);
+    shape = shapeOf(view);
+    const longest = Math.max(view.width, view.height);
+    const [wide, high] = [longest * Math.min(1, shape), longest / Math.max(1, shape)];
     camera.look(stage.clientWidth, stage.clientHeight, wide, high);
     const { left, top, width, height } = camera.place();
     Object.assign(world.style, { left: px(left), top: px(top), width: px(width), height: px(height) });
-    element.style.setProperty("--shape", wide / high);
+    element.style.setProperty("--shape", shape);
     stage.classList.toggle("close", camera.isClose());
     stage.classList.toggle("sharp", camera.scale() * devicePixelRatio > 3);
     element.querySelector(".zoom output").textContent = `${Math.round(100 * camera.scale() * devicePixelRatio)} %`;
