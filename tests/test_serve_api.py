@@ -470,7 +470,7 @@ def test_the_description_is_whole(here: Served):
     fields = next(s for name, s in form.items() if "colorize" in name and "Body" in name)
     told = set(fields["properties"])
     assert told == {f for f in retint.Options().to_dict() if f not in ("device", "max_pixels")} | {
-        "image", "hints",
+        "image", "photograph", "hints",
     }  # fmt: skip
     assert fields["properties"]["saturation"]["description"].startswith("Factor on the colours")
     parts = json.dumps(document).split('"#/components/schemas/')[1:]
