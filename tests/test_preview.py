@@ -118,6 +118,33 @@ def test_a_small_one_needs_no_decoding(tmp_path: Path, monkeypatch: pytest.Monke
     assert look.nbytes == 80 * 112 * 3
 
 
+def test_the_whole_of_a_large_jpeg_is_decoded_smaller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    vips: Any = pyvips.Image
+    grey = np.rint(255 * scene(1200, 1600).mean(axis=2)).astype(np.uint8)
+    vips.new_from_array(grey).jpegsave(str(tmp_path / "a.jpg"), Q=95)
+    photo = Photo.open(tmp_path / "a.jpg")
+    chroma = guess(photo)
+    look = Preview(photo)
+    part = look.part(0, 0, 1, 1, 530)
+    slowly = look.colour(part, chroma).astype(int)
+    look.release()
+    monkeypatch.setattr(preview, "LARGE", 1000)
+    decoded: list[int] = []
+    decode = photo.decode
+
+    def counted(page: int = 0, *, shrink: int = 1) -> Any:
+        decoded.append(shrink)
+        return decode(page, shrink=shrink)
+
+    monkeypatch.setattr(photo, "decode", counted)
+    quickly = look.colour(part, chroma).astype(int)
+    assert decoded == [2]
+    assert quickly.shape == slowly.shape == (398, 530, 3)
+    assert np.abs(quickly - slowly).mean() < 1
+
+
 def test_large_ones_lie_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     photo = drawn(tmp_path / "a.png", "toned")
     chroma = guess(photo)

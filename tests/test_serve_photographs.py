@@ -6,9 +6,11 @@ import json
 import os
 import shutil
 import signal
+import socket
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -480,6 +482,38 @@ def test_nothing_is_begun_for_those_who_have_gone(fake_onnx: Path, photographs: 
         asyncio.run(desks.ask(client(gone=True), Opening(photographs["grey.jpg"], MOST), "a.jpg"))
     assert desks._seats[0]._process is None
     desks.stop()
+
+
+def test_nothing_is_begun_for_connections_that_were_closed(
+    here: Served, photographs: Photographs, monkeypatch: pytest.MonkeyPatch
+):
+    place = keep(here, photographs["grey.jpg"]).headers["Location"]
+    (seat,) = here.service.desk._seats
+    begun: list[int] = []
+    answer = seat.ask
+
+    def ask(question: Seeing) -> Any:
+        begun.append(question.side)
+        return answer(question)
+
+    monkeypatch.setattr(seat, "ask", ask)
+    with ThreadPoolExecutor(2) as others:
+        seat._lock.acquire()
+        first = others.submit(here.ask, f"{place}/preview?side=21")
+        while not begun:
+            time.sleep(0.01)
+        address = here.url.removeprefix("http://").split(":")
+        with socket.create_connection((address[0], int(address[1]))) as connection:
+            head = f"GET {place}/preview?side=22 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            connection.sendall(head.encode())
+            while len(seat.turn._waiters or ()) < 1:
+                time.sleep(0.01)
+        third = others.submit(here.ask, f"{place}/preview?side=23")
+        while len(seat.turn._waiters or ()) < 2:
+            time.sleep(0.01)
+        seat._lock.release()
+        assert (first.result().status, third.result().status) == (200, 200)
+    assert begun == [21, 23]
 
 
 def test_one_waits_for_the_other_but_not_for_ever(fake_onnx: Path, photographs: Photographs):

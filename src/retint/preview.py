@@ -21,6 +21,9 @@ Pixels: TypeAlias = NDArray[np.uint8]
 IN_MEMORY = 256 << 20
 """Most bytes of a page's codes that are kept in memory; those of a larger one go to the disk."""
 
+LARGE = 22_000_000
+"""Pixels beyond which the whole of a JPEG is decoded smaller at once, to be seen soon."""
+
 KEPT = 4  # parts whose codes stay at the size in which they were shown
 
 
@@ -118,9 +121,7 @@ class Preview:
         return self._shown[part]
 
     def _smaller(self, part: Part) -> Codes:
-        about = self._about
-        whole = (part.x0, part.y0, part.x1, part.y1) == (0, 0, about.width, about.height)
-        if whole and max(part.columns, part.rows) <= PREVIEW and not about.has_alpha:
+        if self._is_quick(part):
             return self.photo.small(max(part.columns, part.rows), self.page)
         codes = self._full()[part.y0 : part.y1]
         vips: Any = pyvips.Image
@@ -130,6 +131,14 @@ class Preview:
         image = image.crop(part.x0, 0, part.x1 - part.x0, part.y1 - part.y0)
         image = image.resize(part.columns / image.width, vscale=part.rows / image.height)
         return image.numpy().reshape(part.rows, part.columns, -1)
+
+    def _is_quick(self, part: Part) -> bool:
+        """Whether it is shown without decoding all of the page."""
+        width, height = self._about.width, self._about.height
+        if (part.x0, part.y0, part.x1, part.y1) != (0, 0, width, height) or self._about.has_alpha:
+            return False
+        is_large = self.photo.format == "jpeg" and width * height > LARGE
+        return is_large or max(part.columns, part.rows) <= PREVIEW
 
     def _full(self) -> Codes:
         """The page's codes, (height, width, bands) as stored."""
