@@ -189,6 +189,16 @@ def test_a_bomb_costs_itself_alone(here: Served, name: str):
     assert after.status == 200
 
 
+@pytest.mark.parametrize("name", ["interlaced.png", "tags.tif"])
+def test_a_bomb_to_look_at_costs_itself_alone(here: Served, name: str):
+    answer = here.ask("/v1/photographs", {}, [("image", name, BOMBS[name]())])
+    assert answer.status == 422, answer.body
+    for process in multiprocessing.active_children():
+        assert peak(process.pid or 0) < 600 * MB
+    after = here.ask("/v1/photographs", {}, [("image", "a.png", originals()["grey.png"])])
+    assert after.status == 201
+
+
 def peak(pid: int) -> int:
     """Most memory a process has had."""
     try:

@@ -15,6 +15,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from retint import predict
+from retint.files import NO_MEMORY
 from retint.pool import Worker
 from retint.serve import looking
 from retint.serve.looking import Question, Refused
@@ -96,7 +97,10 @@ class _Seat:
                 self._end()
                 return Refused(f"{question.path}: took longer than {self._patience:g} s")
             try:
-                return process.receive()
+                answer = process.receive()
+                if isinstance(answer, Refused) and answer.reason.endswith(NO_MEMORY):
+                    self._end()  # what it has taken it would not give back
+                return answer
             except EOFError:
                 self._process = None
                 return Refused(f"{question.path}: {process.end()}")

@@ -13,6 +13,7 @@ from retint import predict
 from retint.chroma import Chroma
 from retint.colorizer import DIRECTIONS, Colorizer, Hint, Options
 from retint.errors import InputError, RetintError
+from retint.files import NO_MEMORY
 from retint.formats import chunks, containers
 from retint.formats.metadata import Mark, Metadata, for_result
 from retint.palette import Swatch, palette
@@ -197,7 +198,7 @@ def start(
         except OSError as error:
             return Refused(f"{question.path}: {error.strerror or error}")
         except MemoryError:
-            return Refused(f"{question.path}: there is not enough memory for it")
+            return Refused(f"{question.path}: {NO_MEMORY}")
         finally:
             table.tidy()
 
