@@ -8,8 +8,8 @@ export function mount(element, store, api) {
   const all = element.querySelector("[data-all]");
   const note = element.querySelector(".note");
 
-  one.addEventListener("click", () => busy(one, downloadOne));
-  all.addEventListener("click", () => busy(all, downloadAll));
+  one.addEventListener("click", () => busy(one, () => downloadOne(store.chosen())));
+  all.addEventListener("click", () => busy(all, () => downloadAll(ready())));
   format.addEventListener("change", draw);
   store.subscribe(({ what }) => {
     if (what !== "look") draw();
@@ -37,9 +37,13 @@ export function mount(element, store, api) {
     note.textContent = "";
   }
 
-  async function downloadOne() {
+  async function downloadOne(photograph) {
     note.textContent = "It is being coloured in full size …";
-    const { blob, receipt } = await api.colorize(store.chosen(), wanted());
+    const done = await api.colorize(photograph, wanted()).catch((error) => {
+      if (error.status !== 503) throw error; // else the service is busy, and it waits its turn
+    });
+    if (!done) return downloadAll([photograph]);
+    const { blob, receipt } = done;
     const name = receipt.target.replace(/(?=\.[^.]*$)|$/, ".colour");
     const url = URL.createObjectURL(blob);
     save(url, name);
@@ -47,8 +51,7 @@ export function mount(element, store, api) {
     note.textContent = `${name}: lightness differs by ${receipt.delta_L_mean.toFixed(2)} on average, of 100.`;
   }
 
-  async function downloadAll() {
-    const photographs = ready();
+  async function downloadAll(photographs) {
     let view = await api.submit(photographs, wanted());
     for (; view.state !== "ended"; view = await api.job(view.id)) {
       note.textContent = `${view.ended} of ${view.total} are coloured in full size …`;
@@ -57,8 +60,8 @@ export function mount(element, store, api) {
     save(await api.results(view.id), `retint-${view.id}.zip`);
     const failed = view.states.failed ?? 0;
     note.textContent = failed
-      ? `${view.total - failed} of ${view.total} are in the ZIP; retint-journal.jsonl in it says why the others are not.`
-      : `All ${view.total}, and their receipts, are in the ZIP.`;
+      ? `${view.total - failed} of ${view.total} are in the ZIP; its retint-journal.jsonl says why.`
+      : `The ZIP is here: ${view.total} with their receipts.`;
   }
 
   async function busy(button, action) {

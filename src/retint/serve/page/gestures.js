@@ -33,8 +33,9 @@ export function listen(element, { begin, click, drag, pinch }) {
     start = null;
     const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
     pointers.set(event.pointerId, now);
-    if (!other) drag(before, now);
-    else pinch(middle(before, other), middle(now, other), apart(now, other) / Math.max(1, apart(before, other)));
+    if (!other) return drag(before, now);
+    const factor = apart(now, other) / Math.max(1, apart(before, other));
+    pinch(middle(before, other), middle(now, other), factor);
   });
 
   const end = (event) => {

@@ -85,8 +85,9 @@ class Layer {
       return;
     }
     const look = this.path;
-    if (this.close?.look === look && this.close.side >= detail.side * 0.9 && covers(this.close.region, detail)) return;
-    const { page, region, side } = detail;
+    const { page, region, side, seen } = detail;
+    const { close } = this;
+    if (close?.look === look && close.side >= 0.9 * side && covers(close.region, seen)) return;
     const path = this.api.preview(photograph, { ...about, page, region, side });
     const next = await decoded(await this.api.picture(path, { signal }));
     signal.throwIfAborted();
@@ -117,7 +118,7 @@ async function decoded(blob) {
 }
 
 /** Whether a region holds all that is seen now. */
-function covers({ left, top, width, height }, { seen }) {
+function covers({ left, top, width, height }, seen) {
   const slack = 1e-3;
   return seen.left >= left - slack && seen.top >= top - slack
     && seen.left + seen.width <= left + width + slack && seen.top + seen.height <= top + height + slack;

@@ -1,7 +1,8 @@
 /** Photographs as they come in, by drop, paste or choice, and the list of those that are here. */
 
 const SENDING = 2; // at once
-const THUMBNAIL = 240;
+const THUMBNAIL = 240; // pixels
+const SAID = { sending: ", is being sent", failed: ", could not be opened", ready: "" };
 
 export function mount(element, store, api) {
   const list = element.querySelector("[role=listbox]");
@@ -80,7 +81,7 @@ export function mount(element, store, api) {
     option.title = name;
     option.querySelector("span").textContent = name.replace(/\.[^.]*$/, ""); // it would be cut off
     option.dataset.state = state;
-    option.setAttribute("aria-label", name + { sending: ", is being sent", failed: ", failed", ready: "" }[state]);
+    option.setAttribute("aria-label", name + SAID[state]);
     thumbnails.want(option);
   }
 

@@ -165,7 +165,8 @@ export function mount(element, store, api) {
     element.style.setProperty("--shape", shape);
     stage.classList.toggle("close", camera.isClose());
     stage.classList.toggle("sharp", camera.scale() * devicePixelRatio > 3);
-    element.querySelector(".zoom output").textContent = `${Math.round(100 * camera.scale() * devicePixelRatio)} %`;
+    const percent = Math.round(100 * camera.scale() * devicePixelRatio);
+    element.querySelector(".zoom output").textContent = `${percent} %`;
     pull(at);
     clearTimeout(resting);
     resting = setTimeout(load, STILL);
@@ -182,7 +183,8 @@ export function mount(element, store, api) {
     if (document.activeElement !== split || Math.round(at * 100) !== Number(split.value)) {
       split.value = 100 * at;
     }
-    split.setAttribute("aria-valuetext", `${Math.round(100 * at)} % before, ${Math.round(100 - 100 * at)} % after`);
+    const before = Math.round(100 * at);
+    split.setAttribute("aria-valuetext", `${before} % before, ${100 - before} % after`);
     stage.dataset.ends = at < 0.12 ? "before" : at > 0.88 ? "after" : "";
   }
 
