@@ -177,6 +177,7 @@ def start(
     For None, which asks only whether it is ready, it answers None.
     """
     bounds.confine()
+    pyvips.cache_set_max(0)  # of operations, none of which is done twice: it only holds memory
     loaded: dict[str, predict.Predictor] = {}
 
     def load(name: str) -> predict.Predictor:
