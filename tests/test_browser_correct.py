@@ -277,7 +277,7 @@ def test_a_model_without_hints_is_told(page: "Page"):
 
 
 def test_the_sheet_holds_both_pictures(page: "Page"):
-    page.evaluate("window.print = () => { document.body.dataset.printed = ''; }")
+    page.evaluate("() => { window.print = () => { document.body.dataset.printed = ''; }; }")
     page.get_by_role("button", name="Print before and after").click()
     page.locator("body[data-printed]").wait_for()
     assert re.findall(rb"/Count (\d+)", page.pdf(format="A4")) == [b"1"]
