@@ -220,7 +220,11 @@ class Crowd:
         connection = self.here.connect()
         while time.monotonic() < end:
             begin = time.perf_counter()
-            status = self.request(connection, next(self.numbers))
+            try:
+                status = self.request(connection, next(self.numbers))
+            except (OSError, http.client.HTTPException):  # cut off: counted as refused
+                status = 0
+                connection.close()
             self.answers.append((status, time.perf_counter() - begin))
         connection.close()
 
