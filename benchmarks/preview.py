@@ -17,7 +17,7 @@ import numpy as np
 from retint import predict
 from retint.bench.cost import make_photograph
 from retint.colorizer import Options
-from retint.serve.looking import Opened, Opening, Seeing
+from retint.serve.workers.looking import Opened, Opening, Seeing
 
 MEGAPIXELS = 20
 WHOLE = (0.0, 0.0, 1.0, 1.0)

@@ -87,7 +87,7 @@ def served(settings: Any) -> Iterator[Served]:
     import uvicorn
 
     from retint.serve import create_app
-    from retint.serve.connections import configured
+    from retint.serve.entrance.connections import configured
 
     app = create_app(settings)
     listening = socket.create_server(("127.0.0.1", 0))

@@ -22,8 +22,9 @@ from served import Served, served
 pytest.importorskip("playwright.sync_api", exc_type=ImportError)
 pytest.importorskip("fastapi", exc_type=ImportError)
 
-from retint.serve import Settings, keys
-from retint.serve.database import open_database
+from retint.serve import Settings
+from retint.serve.store import keys
+from retint.serve.store.database import open_database
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Download, Page

@@ -26,11 +26,12 @@ import retint
 from retint.cli import main
 from retint.errors import InputError, OutputError, RetintError
 from retint.journal import NAME, Journal, Receipt
-from retint.serve import Settings, create_app, keys
-from retint.serve.colorize import accepted
-from retint.serve.intake import names_of
+from retint.serve import Settings, create_app
+from retint.serve.api.colorize import accepted
+from retint.serve.api.intake import names_of
 from retint.serve.problems import Problem
-from retint.serve.sweep import sweep
+from retint.serve.store import keys
+from retint.serve.store.sweep import sweep
 from served import Served, served
 
 Photographs = dict[str, Path]
@@ -431,7 +432,7 @@ def test_it_says_how_it_is(here: Served):
 
 
 def test_requests_have_ids_and_lines_in_the_log(here: Served, caplog: pytest.LogCaptureFixture):
-    with caplog.at_level("INFO", "retint.serve.access"):
+    with caplog.at_level("INFO", "retint.serve.entrance.access"):
         answer = here.ask("/v1/jobs/none", headers={"X-Request-ID": "reading-room.7"})
         forged = here.ask("/healthz", headers={"X-Request-ID": 'a"b'})
     assert answer.status == 404

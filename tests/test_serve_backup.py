@@ -19,9 +19,10 @@ from sqlalchemy.orm import Session
 from retint.cli import main
 from retint.errors import InputError, OutputError
 from retint.journal import Receipt
-from retint.serve import Settings, backup, keys
-from retint.serve.database import open_database
-from retint.serve.tables import Job
+from retint.serve import Settings
+from retint.serve.store import backup, keys
+from retint.serve.store.database import open_database
+from retint.serve.store.tables import Job
 from served import Served, postgresql, served
 
 Photographs = dict[str, Path]

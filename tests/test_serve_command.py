@@ -11,9 +11,9 @@ pytest.importorskip("fastapi", exc_type=ImportError)
 from retint.cli import main
 from retint.cli.serve import _is_loopback, _server
 from retint.errors import OptionsError
-from retint.serve import keys
-from retint.serve.database import open_database
 from retint.serve.settings import Settings, models_by_name
+from retint.serve.store import keys
+from retint.serve.store.database import open_database
 
 
 def serve(data: Path, *words: str) -> Result:

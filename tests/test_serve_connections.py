@@ -137,8 +137,8 @@ def test_more_files_than_can_be_open_are_refused_politely(here: Served):
 
 
 def test_uploads_without_a_key_are_refused_before_they_are_read(tmp_path: Path):
-    from retint.serve import keys
-    from retint.serve.database import open_database
+    from retint.serve.store import keys
+    from retint.serve.store.database import open_database
 
     settings = Settings(data=tmp_path, workers=0, keys=True, silence=SILENCE)
     keys.add(open_database(settings.url), "somebody")

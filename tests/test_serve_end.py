@@ -20,9 +20,9 @@ if sys.platform == "win32":
 import retint
 from retint.errors import RetintError
 from retint.serve import Settings
-from retint.serve.bell import Bell
-from retint.serve.database import open_database
-from retint.serve.queue import Queue
+from retint.serve.store.bell import Bell
+from retint.serve.store.database import open_database
+from retint.serve.store.queue import Queue
 from served import multipart
 
 Photographs = dict[str, Path]

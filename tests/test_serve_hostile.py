@@ -20,7 +20,7 @@ pytest.importorskip("fastapi", exc_type=ImportError)
 from bombs import xmp_png
 from mutations import XMP, originals
 from retint.serve import Settings
-from retint.serve.intake import names_of
+from retint.serve.api.intake import names_of
 from served import Answer, Served, served
 
 PICTURE = originals()["grey.png"]

@@ -23,11 +23,13 @@ from sqlalchemy import update
 from retint.cli import main
 from retint.errors import OptionsError, OutputError
 from retint.lines import Lines
-from retint.serve import Settings, audit, keys
-from retint.serve.database import open_database
-from retint.serve.limits import Limits, household
+from retint.serve import Settings
+from retint.serve.entrance import audit
+from retint.serve.entrance.limits import Limits, household
 from retint.serve.problems import Problem
-from retint.serve.tables import Job
+from retint.serve.store import keys
+from retint.serve.store.database import open_database
+from retint.serve.store.tables import Job
 from served import Answer, Served, served
 
 Photographs = dict[str, Path]

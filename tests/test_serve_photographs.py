@@ -31,13 +31,15 @@ from retint.colorizer import Hint, Options
 from retint.errors import InputError
 from retint.journal import Receipt
 from retint.photo import Photo, upright
-from retint.serve import Settings, keys, looking
-from retint.serve.database import open_database
-from retint.serve.desk import Desk
-from retint.serve.looking import Comparing, Opened, Opening, Sampling, Seeing, Table
+from retint.serve import Settings
 from retint.serve.problems import Problem
 from retint.serve.settings import DAY
-from retint.serve.sweep import sweep
+from retint.serve.store import keys
+from retint.serve.store.database import open_database
+from retint.serve.store.sweep import sweep
+from retint.serve.workers import looking
+from retint.serve.workers.desk import Desk
+from retint.serve.workers.looking import Comparing, Opened, Opening, Sampling, Seeing, Table
 from served import Answer, Served, served
 
 Photographs = dict[str, Path]

@@ -18,7 +18,9 @@ import pytest
 pytest.importorskip("fastapi", exc_type=ImportError)
 
 import retint
-from retint.serve import Settings, audit, keys
+from retint.serve import Settings
+from retint.serve.entrance import audit
+from retint.serve.store import keys
 from served import Served, served
 from test_docs import ROOT, blocks
 
@@ -132,7 +134,7 @@ def test_only_the_proxy_says_who_asks(
 
     def client(url: str, source: str, headers: dict[str, str]) -> str:
         caplog.clear()
-        with caplog.at_level("INFO", "retint.serve.access"):
+        with caplog.at_level("INFO", "retint.serve.entrance.access"):
             connection = http.client.HTTPConnection(url[7:], source_address=(source, 0))
             connection.request("GET", "/retint/v1/models", headers=headers)
             assert connection.getresponse().status == 200

@@ -17,13 +17,13 @@ from sqlalchemy import create_engine, inspect, text
 
 from retint.errors import OutputError
 from retint.journal import Receipt
-from retint.serve import database, keys
-from retint.serve.album import Album
-from retint.serve.bell import Bell
-from retint.serve.database import MIGRATIONS, open_database
-from retint.serve.queue import Queue
 from retint.serve.settings import Settings
-from retint.serve.tables import Item, Job, Photograph, Table
+from retint.serve.store import database, keys
+from retint.serve.store.album import Album
+from retint.serve.store.bell import Bell
+from retint.serve.store.database import MIGRATIONS, open_database
+from retint.serve.store.queue import Queue
+from retint.serve.store.tables import Item, Job, Photograph, Table
 from served import postgresql, served
 
 RECEIPT = Receipt("a.tif", "a.tif", "done")

@@ -16,20 +16,22 @@ from starlette.formparsers import MultiPartParser
 from retint import predict
 from retint.errors import OptionsError, OutputError
 from retint.lines import lock
-from retint.serve import about, audit, colorize, front, jobs, photographs, problems
-from retint.serve.access import Access
-from retint.serve.album import Album
-from retint.serve.bell import Bell
-from retint.serve.connections import Pace
-from retint.serve.database import is_embedded, open_database
-from retint.serve.desk import Desk
-from retint.serve.dispatch import Dispatcher
-from retint.serve.keys import every
+from retint.serve import problems
+from retint.serve.api import about, colorize, front, jobs, photographs
+from retint.serve.entrance import audit
+from retint.serve.entrance.access import Access
+from retint.serve.entrance.connections import Pace
 from retint.serve.meters import Meters
-from retint.serve.queue import Queue
 from retint.serve.service import Service
 from retint.serve.settings import Settings
-from retint.serve.sweep import sweep
+from retint.serve.store.album import Album
+from retint.serve.store.bell import Bell
+from retint.serve.store.database import is_embedded, open_database
+from retint.serve.store.keys import every
+from retint.serve.store.queue import Queue
+from retint.serve.store.sweep import sweep
+from retint.serve.workers.desk import Desk
+from retint.serve.workers.dispatch import Dispatcher
 
 MOST_FIELDS = 50  # of a form, each of which may be 1 MB: they are kept in memory
 SPOOLED = 1 << 16  # bytes of each uploaded file that are kept in memory

@@ -9,19 +9,27 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from retint.hub import Card
-from retint.serve.album import Album
-from retint.serve.desk import Desk
-from retint.serve.dispatch import Dispatcher
-from retint.serve.door import Visitor
 from retint.serve.meters import Meters
 from retint.serve.problems import EXAMPLES, Problem
-from retint.serve.queue import Queue
 from retint.serve.settings import Settings
-from retint.serve.tables import Job, Photograph
+from retint.serve.store.album import Album
+from retint.serve.store.queue import Queue
+from retint.serve.store.tables import Job, Photograph
+from retint.serve.workers.desk import Desk
+from retint.serve.workers.dispatch import Dispatcher
 
 
 def _never() -> bool:
     return False
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who asks: an API key's id and name, empty where none is asked for, and the address."""
+
+    key: str = ""
+    name: str = ""
+    client: str = ""
 
 
 @dataclass

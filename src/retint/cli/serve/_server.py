@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from retint.errors import OptionsError
 from retint.serve import Settings, create_app
-from retint.serve.connections import allow_many_files, configured
+from retint.serve.entrance.connections import allow_many_files, configured
 from retint.serve.logs import Lines
 from retint.serve.service import Service
 

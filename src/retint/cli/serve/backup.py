@@ -18,8 +18,8 @@ def command(file: Path, data: Path, db: str) -> None:
     lost files that jobs name. Photographs below --root are not in it.
     """
     with the_extra():
-        from retint.serve import backup
         from retint.serve.settings import Settings
+        from retint.serve.store import backup
 
     saved = backup.save(Settings(data=data, db=db), file)
     click.echo(f"{file}: {saved.jobs} jobs, {saved.files} files")

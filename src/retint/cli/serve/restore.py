@@ -18,8 +18,8 @@ def command(file: Path, data: Path, db: str) -> None:
     the backup's service had, so this also moves a service from SQLite to PostgreSQL.
     """
     with the_extra():
-        from retint.serve import backup
         from retint.serve.settings import Settings
+        from retint.serve.store import backup
 
     restored = backup.restore(Settings(data=data, db=db), file)
     click.echo(f"{data}: {restored.jobs} jobs, {restored.files} files")

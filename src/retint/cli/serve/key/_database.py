@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from retint.serve import audit
-from retint.serve.database import open_database
+from retint.serve.entrance import audit
 from retint.serve.settings import Settings
+from retint.serve.store.database import open_database
 
 
 def record(data: Path, did: str, to: str) -> None:

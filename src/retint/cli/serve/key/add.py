@@ -22,7 +22,7 @@ def command(name: str, rate: float | None, concurrency: int | None, data: Path, 
     """
     with the_extra():
         from retint.cli.serve.key._database import opened, record
-        from retint.serve import keys
+        from retint.serve.store import keys
 
     key = keys.add(opened(data, db), name, rate, concurrency)
     record(data, "key add", f"{key.split('_')[1]} {name}")

@@ -15,7 +15,7 @@ def command(data: Path, db: str) -> None:
     """List the API keys: id, name, since when, until when, and limits of their own."""
     with the_extra():
         from retint.cli.serve.key._database import opened
-        from retint.serve import keys
+        from retint.serve.store import keys
 
     for key in keys.every(opened(data, db)):
         ended = "" if key.revoked is None else f"  revoked {_day(key.revoked)}"

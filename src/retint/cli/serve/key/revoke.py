@@ -19,7 +19,7 @@ def command(id: str, data: Path, db: str) -> None:
     """
     with the_extra():
         from retint.cli.serve.key._database import opened, record
-        from retint.serve import keys
+        from retint.serve.store import keys
 
     if not keys.revoke(opened(data, db), id):
         raise OptionsError(f"there is no valid key {id}: retint serve key list shows all")

@@ -21,7 +21,7 @@ from retint.colorizer import Hint, Options
 from retint.formats.codecs import printable
 from retint.serve.problems import DISK_FULL, Problem
 from retint.serve.service import Service
-from retint.serve.tables import Item, Job, Photograph
+from retint.serve.store.tables import Item, Job, Photograph
 from retint.tinted import sync_folder
 from retint.walk import walk
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
@@ -10,11 +9,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 
 from retint.pages import is_named
-from retint.serve import keys
-from retint.serve.limits import Limits, household
+from retint.serve.entrance.limits import Limits, household
 from retint.serve.problems import EXAMPLES, NO_DATABASE, Problem
 from retint.serve.settings import Settings
-from retint.serve.tables import Key
+from retint.serve.store import keys
+from retint.serve.store.tables import Key
 
 SHIELD = {
     "Cache-Control": "no-store",
@@ -25,15 +24,6 @@ SHIELD = {
     "X-Content-Type-Options": "nosniff",
 }
 """Headers of every answer that does not set its own: browsers keep it from other sites' pages."""
-
-
-@dataclass(frozen=True)
-class Visitor:
-    """Who asks: an API key's id and name, empty where none is asked for, and the address."""
-
-    key: str = ""
-    name: str = ""
-    client: str = ""
 
 
 class Door:

@@ -15,16 +15,16 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from retint.journal import NAME
-from retint.serve.archive import pieces_of, stream_zip
-from retint.serve.bell import ringing
-from retint.serve.chosen import ChosenForm, read_chosen
-from retint.serve.colorize import BINARY, media_of
-from retint.serve.forms import HintsForm, OptionsForm
-from retint.serve.intake import new_job, take_path, take_photographs, take_uploads
+from retint.serve.api.archive import pieces_of, stream_zip
+from retint.serve.api.chosen import ChosenForm, read_chosen
+from retint.serve.api.colorize import BINARY, media_of
+from retint.serve.api.forms import HintsForm, OptionsForm
+from retint.serve.api.intake import new_job, take_path, take_photographs, take_uploads
 from retint.serve.problems import Problem, documented
 from retint.serve.service import Caller, Here, Known, Service
-from retint.serve.sweep import remove
-from retint.serve.tables import RUNNING, Item, Job
+from retint.serve.store.bell import ringing
+from retint.serve.store.sweep import remove
+from retint.serve.store.tables import RUNNING, Item, Job
 
 EVENT = 'id: 1\nevent: item\ndata: {"number": 1, "name": "1912.tif", "state": "done"}\n\n'
 MOST = 2**31 - 1  # that a database counts to

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from retint.serve.tables import Photograph
+from retint.serve.store.tables import Photograph
 
 REFRESH = 60.0  # seconds by which a photograph's time must grow to be written anew
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from retint.serve.album import Album
-from retint.serve.queue import Queue
 from retint.serve.settings import Settings
+from retint.serve.store.album import Album
+from retint.serve.store.queue import Queue
 
 ORPHANED = 3600.0  # seconds after which a folder without a job is no upload that is under way
 

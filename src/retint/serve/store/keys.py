@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
-from retint.serve.tables import Key
+from retint.serve.store.tables import Key
 
 PREFIX = "retint"
 

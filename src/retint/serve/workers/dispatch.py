@@ -18,12 +18,12 @@ from retint.colorizer import Hint, Options
 from retint.files import NO_MEMORY, NO_ROOM, failed
 from retint.journal import Receipt
 from retint.pool import Worker
-from retint.serve import work
-from retint.serve.bell import WORK
 from retint.serve.meters import Meters
-from retint.serve.queue import Queue, Task
 from retint.serve.settings import Settings
-from retint.serve.work import Work
+from retint.serve.store.bell import WORK
+from retint.serve.store.queue import Queue, Task
+from retint.serve.workers import work
+from retint.serve.workers.work import Work
 
 MOST_DEATHS = 3  # of processes at one photograph
 MOST_ATTEMPTS = 20  # the other ones ended with the whole server, perhaps for this photograph

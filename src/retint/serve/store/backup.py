@@ -18,12 +18,12 @@ from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.orm import Session
 
 from retint.errors import InputError, OutputError
-from retint.serve.album import Album
-from retint.serve.bell import Bell
-from retint.serve.database import is_embedded, open_database
-from retint.serve.queue import Queue
 from retint.serve.settings import Settings
-from retint.serve.tables import Job, Photograph, Table
+from retint.serve.store.album import Album
+from retint.serve.store.bell import Bell
+from retint.serve.store.database import is_embedded, open_database
+from retint.serve.store.queue import Queue
+from retint.serve.store.tables import Job, Photograph, Table
 from retint.tinted import sync_folder
 
 ROWS_NAME = "retint.db"

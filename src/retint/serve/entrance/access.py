@@ -13,10 +13,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retint.errors import OutputError
-from retint.serve import audit, problems
-from retint.serve.door import SHIELD, Door, Visitor
+from retint.serve import problems
+from retint.serve.entrance import audit
+from retint.serve.entrance.door import SHIELD, Door
 from retint.serve.problems import Problem
-from retint.serve.service import Service
+from retint.serve.service import Service, Visitor
 
 HEADER = "X-Request-ID"
 OURS = "An error of the service's own: please report it with the number of this request."

@@ -17,10 +17,10 @@ from starlette.concurrency import run_in_threadpool
 from retint import predict
 from retint.files import NO_MEMORY
 from retint.pool import Worker
-from retint.serve import looking
-from retint.serve.looking import Question, Refused
 from retint.serve.problems import Problem
 from retint.serve.settings import Settings
+from retint.serve.workers import looking
+from retint.serve.workers.looking import Question, Refused
 
 log = logging.getLogger(__name__)
 

@@ -17,13 +17,13 @@ from starlette.concurrency import run_in_threadpool
 from retint.files import NO_ROOM
 from retint.formats.codecs import FORMATS
 from retint.journal import Receipt
-from retint.serve.bell import ringing
-from retint.serve.forms import HintsForm, OptionsForm
-from retint.serve.intake import Chosen, new_job, take_photographs, take_uploads
+from retint.serve.api.forms import HintsForm, OptionsForm
+from retint.serve.api.intake import Chosen, new_job, take_photographs, take_uploads
 from retint.serve.problems import Problem, documented
 from retint.serve.service import Caller, Here, Service, kept
-from retint.serve.sweep import remove
-from retint.serve.tables import Item, Job
+from retint.serve.store.bell import ringing
+from retint.serve.store.sweep import remove
+from retint.serve.store.tables import Item, Job
 
 RECEIPT = "Retint-Receipt"
 

@@ -9,7 +9,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from retint.errors import OutputError
-from retint.serve.tables import Table
+from retint.serve.store.tables import Table
 
 MIGRATIONS: Sequence[Sequence[str]] = (
     (

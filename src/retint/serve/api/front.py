@@ -19,7 +19,7 @@ ONLY_OURS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src"
     " 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors"
     " 'none'",
-}  # and what every answer has: retint.serve.door
+}  # and what every answer has: retint.serve.entrance.door
 
 router = APIRouter(include_in_schema=False)
 

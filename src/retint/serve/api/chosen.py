@@ -8,8 +8,8 @@ from fastapi import Form
 
 from retint.colorizer import Hint, Options
 from retint.errors import OptionsError
-from retint.serve.forms import changed, hints_from
-from retint.serve.intake import Chosen
+from retint.serve.api.forms import changed, hints_from
+from retint.serve.api.intake import Chosen
 from retint.serve.problems import Problem
 from retint.serve.service import Service, kept
 

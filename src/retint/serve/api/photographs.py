@@ -15,15 +15,15 @@ from starlette.concurrency import run_in_threadpool
 
 from retint.colorizer import Hint, Options
 from retint.palette import Swatch
-from retint.serve.colorize import BINARY, accepted
-from retint.serve.forms import HintsQuery, LooksQuery
-from retint.serve.intake import bring, check_room, names_of
-from retint.serve.jobs import moment
-from retint.serve.looking import Comparing, Facts, Opening, Sampling, Seeing, Show
+from retint.serve.api.colorize import BINARY, accepted
+from retint.serve.api.forms import HintsQuery, LooksQuery
+from retint.serve.api.intake import bring, check_room, names_of
+from retint.serve.api.jobs import moment
 from retint.serve.problems import Problem, documented
 from retint.serve.service import Caller, Here, Kept, Service
-from retint.serve.sweep import forget
-from retint.serve.tables import Photograph
+from retint.serve.store.sweep import forget
+from retint.serve.store.tables import Photograph
+from retint.serve.workers.looking import Comparing, Facts, Opening, Sampling, Seeing, Show
 from retint.tone import Tone
 
 MEDIA = {"image/webp": "webp", "image/jpeg": "jpeg", "image/png": "png"}

@@ -11,8 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from retint.journal import Receipt
-from retint.serve.bell import WORK, Bell
-from retint.serve.tables import RUNNING, WAITING, Item, Job, Photograph
+from retint.serve.store.bell import WORK, Bell
+from retint.serve.store.tables import RUNNING, WAITING, Item, Job, Photograph
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What the service keeps: jobs, photographs and keys in a database, their files beside it."""
