@@ -83,13 +83,13 @@ class Tried:
 
     def figures(self, truths: Sequence[np.ndarray], vivid: float) -> dict[str, float]:
         """Errors once the set is so colourful."""
-        true = np.mean([metrics.colourfulness(color.lab_to_srgb(t)) for t in truths])
+        true = float(np.mean([metrics.colourfulness(color.lab_to_srgb(t)) for t in truths]))
         gain = 1.0
         for _ in range(4):
             shown = [
                 color.lab_to_srgb(_lab(t, ab * gain)) for t, ab in zip(truths, self.ab, strict=True)
             ]
-            gain *= vivid * true / np.mean([metrics.colourfulness(rgb) for rgb in shown])
+            gain *= vivid * true / float(np.mean([metrics.colourfulness(rgb) for rgb in shown]))
         error, away, apart = metrics.DeltaE2000(), metrics.RebalancedAUC(), []
         bias = metrics.ColourBias()
         for truth, ab in zip(truths, self.ab, strict=True):
@@ -149,7 +149,7 @@ def main() -> None:
             size = [-(-side // 4) for side in L.shape[2:]]
             at = {scale: logarithms(net, L, scale, size) for scale in scales}
             for way, kept in tried.items():
-                mean = sum(at[scale] for scale in way.scales) / len(way.scales)
+                mean = torch.stack([at[scale] for scale in way.scales]).mean(0)
                 ab = F.interpolate(colours(net, mean, way), size=lab.shape[:2], mode="bilinear")
                 kept.ab.append(ab[0].permute(1, 2, 0).numpy())
     grey = metrics.DeltaE2000()
