@@ -91,6 +91,12 @@ class Objects(Deaf):
         return REACH * tilt
 
 
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network alone follows hints, or not: nothing is carried on from them afterwards."""
+    monkeypatch.setattr("retint.colorizer.propagate", lambda ab, L, places, colours: ab)
+
+
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> PictureSet:
     """Pictures of two halves, each of one colour and one lightness."""
@@ -123,6 +129,7 @@ def value(row: dict[str, Any], name: str) -> float:
     return row["figures"][name]["value"]
 
 
+@pytest.mark.usefixtures("alone")
 def test_who_ignores_hints_gains_nothing_by_them(pictures: PictureSet):
     deaf = rows(judged({"deaf": Deaf()}, pictures, Hints(10)))["deaf"]
     for name in ("hint_psnr_rise", "hints_psnr_rise", "hint_delta_e_fall", "hints_delta_e_fall"):
@@ -133,6 +140,7 @@ def test_who_ignores_hints_gains_nothing_by_them(pictures: PictureSet):
     assert "hints" not in deaf["set_figures"]
 
 
+@pytest.mark.usefixtures("alone")
 def test_colours_that_spread_over_their_objects_are_all_that_is_needed(pictures: PictureSet):
     objects = rows(judged({"objects": Objects()}, pictures, Hints(10)))["objects"]
     rises: list[float] = []
@@ -157,6 +165,7 @@ def test_colours_that_spread_over_their_objects_are_all_that_is_needed(pictures:
     assert [mean for mean in profile["on"] if mean is not None] == pytest.approx([1] * 6, abs=1e-4)
 
 
+@pytest.mark.usefixtures("alone")
 def test_a_dot_stays_where_it_is_and_a_wash_is_everywhere(pictures: PictureSet):
     found = rows(judged({"dots": Dots(), "wash": Wash()}, pictures, Hints(10)))
     dots, wash = found["dots"], found["wash"]
@@ -189,6 +198,7 @@ def test_the_places_are_the_pictures_own_and_the_colours_true(pictures: PictureS
         assert (hint.a, hint.b) == pytest.approx(HALVES[int(hint.x > 0.5)][1:], abs=0.5)
 
 
+@pytest.mark.usefixtures("alone")
 def test_the_false_colour_is_opposite_to_what_the_model_gave(pictures: PictureSet):
     shown: list[Any] = []
 
@@ -205,6 +215,13 @@ def test_the_false_colour_is_opposite_to_what_the_model_gave(pictures: PictureSe
     a, b = shown[-1][0, :2, shown[-1][0, 2] > 0].mean(axis=0)
     assert (a, b) == pytest.approx((-0.6 * FALSE, -0.8 * FALSE), abs=1e-4)
     assert found["hint_followed"] == pytest.approx(0, abs=1e-6)
+
+
+def test_who_ignores_hints_is_corrected_where_they_lie(pictures: PictureSet):
+    deaf = rows(judged({"deaf": Deaf()}, pictures, Hints(10)))["deaf"]
+    assert value(deaf, "hints_psnr_rise") > 2
+    assert value(deaf, "hint_followed") == pytest.approx(1, abs=0.05)
+    assert value(deaf, "hint_kept") > 0.9  # each half of a picture is of one lightness
 
 
 def test_a_region_ends_where_the_lightness_does():

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_type_hints
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from retint.chroma import Chroma
 from retint.errors import InputError, ModelError, OptionsError
 from retint.formats.codecs import FORMATS, format_by_name
+from retint.propagate import propagate
 
 if TYPE_CHECKING:  # the rooms a photograph and a predictor come from are not needed to join them
     from numpy.typing import NDArray
@@ -207,7 +208,8 @@ class Colorizer:
         """A page's small lightness, and a guess for each tilt; one where there is none."""
         L = photo.thumbnail(self.working_size, page)
         height, width = L.shape
-        shown = _drawn(hints, height, width) if hints else None
+        places = _places(hints or (), height, width)
+        shown = _drawn(hints, places) if hints else None
         more = {} if tilts is None else {"tilt": tilts}  # most models need not know of it
         found = self.model(L[None, None], shown, **more)
         m = 1 if tilts is None else len(tilts)
@@ -219,6 +221,11 @@ class Colorizer:
             )
         if not (np.isfinite(found.ab).all() and np.isfinite(found.confidence).all()):
             raise ModelError(f"{self.model.name}: gave colours that are no numbers")
+        if hints:  # a network follows them more or less
+            colours = np.array([(hint.a, hint.b) for hint in hints])
+            guesses = found.ab.transpose(0, 2, 3, 1)
+            told = np.stack([propagate(ab, L, places, colours) for ab in guesses])
+            found = replace(found, ab=told.transpose(0, 3, 1, 2))
         return L, found
 
     def colorize(self, photo: "Photo", hints: Sequence[Hint] | None = None) -> "Tinted":
@@ -247,14 +254,21 @@ def _most_different(colours: "NDArray[np.float32]", n: int) -> list[int]:
     return chosen
 
 
-def _drawn(hints: Sequence[Hint], height: int, width: int) -> "NDArray[np.float32]":
-    """Hints as a predictor takes them, (1, 3, height, width); each shows in one pixel at least."""
-    drawn = np.zeros((1, 3, height, width), np.float32)
+def _places(hints: Sequence[Hint], height: int, width: int) -> "NDArray[np.bool_]":
+    """Where each hint lies, (n, height, width): in one pixel at least."""
     down, across = np.mgrid[:height, :width]
-    for hint in hints:
+    places = np.zeros((len(hints), height, width), bool)
+    for place, hint in zip(places, hints, strict=True):
         row, column = min(int(hint.y * height), height - 1), min(int(hint.x * width), width - 1)
         radius = hint.radius * max(height, width)
-        place = (down - row) ** 2 + (across - column) ** 2 <= radius**2
+        place[:] = (down - row) ** 2 + (across - column) ** 2 <= radius**2
+    return places
+
+
+def _drawn(hints: Sequence[Hint], places: "NDArray[np.bool_]") -> "NDArray[np.float32]":
+    """Hints as a predictor takes them, (1, 3, height, width)."""
+    drawn = np.zeros((1, 3, *places.shape[1:]), np.float32)
+    for hint, place in zip(hints, places, strict=True):
         drawn[0, :, place] = hint.a, hint.b, 1
     return drawn
 
