@@ -325,7 +325,9 @@ def test_on_a_phone_a_finger_gives_moves_and_removes(
     seen(page, OTHER, BRICK)
     seen(page, COAT, PLAIN)
     assert page.evaluate("document.documentElement.scrollWidth") == 360
-    page.locator(".chosen").get_by_role("button", name="Remove").tap()
+    remove = page.locator(".chosen").get_by_role("button", name="Remove")
+    remove.evaluate("button => button.scrollIntoView({ block: 'center' })")
+    remove.tap()
     expect(mark).to_have_count(0)
     seen(page, OTHER, PLAIN)
     page.context.close()
