@@ -1,7 +1,6 @@
 """A real HTTP server on this machine that has the faults of real ones, and a clock for those who
 wait for it."""
 
-import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 from retint.data.fetch.web import Web
+from served import at_work
 
 
 @dataclass
@@ -87,13 +87,9 @@ def serving() -> Generator[Server]:
         def handle_error(self, request: object, client_address: object) -> None:
             pass  # the other side may close first
 
-    with Quiet(("127.0.0.1", 0), Handler) as http:
+    with Quiet(("127.0.0.1", 0), Handler) as http, at_work(http):
         about.url = f"http://127.0.0.1:{http.server_port}"
-        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
-        thread.start()
         yield about
-        http.shutdown()
-        thread.join()
 
 
 class Clock:

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import socket
+import socketserver
 import subprocess
 import tempfile
 import threading
@@ -69,6 +70,18 @@ class Served:
         raise AssertionError(f"not ended: {told}")
 
 
+@contextlib.contextmanager
+def at_work(server: socketserver.BaseServer) -> Iterator[None]:
+    """Let a server answer, in a thread, until the end of the block, however that comes."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+
+
 def multipart(
     form: Mapping[str, str], files: Sequence[tuple[str, str, bytes]]
 ) -> tuple[bytes, str]:
@@ -93,7 +106,7 @@ def served(settings: Any) -> Iterator[Served]:
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(configured(app, settings))
     app.state.service.closing = lambda: server.should_exit
-    thread = threading.Thread(target=server.run, args=([listening],))
+    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
     here = Served(f"http://127.0.0.1:{listening.getsockname()[1]}", app.state.service)
     try:
@@ -105,6 +118,7 @@ def served(settings: Any) -> Iterator[Served]:
         server.should_exit = True
         thread.join(60)
         listening.close()
+    assert not thread.is_alive(), "the service did not end"
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 import csv
 import io
 import shutil
-import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from conftest import scene
 from retint.data.review.decisions import left_over
 from retint.data.review.server import Server
 from retint.data.review.session import Review
+from served import at_work
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -60,12 +60,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(pictures: Path, tmp_path: Path) -> Iterator[Server]:
     for name in ("one.zip", "manifest.csv", "audit.csv"):
         shutil.copy(pictures / name, tmp_path)
-    with Review(tmp_path, "anna") as review, Server(review) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with Review(tmp_path, "anna") as review, Server(review) as server, at_work(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import math
 import random
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from retint.study.design import ABSURD, ANSWERS, ORIGINAL, Study
 from retint.study.figures import found
 from retint.study.server import Server
 from retint.study.session import Session
+from served import at_work
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -55,6 +55,9 @@ WATCH = """() => {
 }"""
 """Notes which pictures are to be seen, from frame to frame of the screen."""
 
+WATCHED = "() => new Promise((tell) => requestAnimationFrame(() => tell(window.watched)))"
+"""What was noted until now, the frame that is due included."""
+
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -63,12 +66,8 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def serving(study: Study) -> Iterator[Server]:
-    with Session(study) as session, Server(session) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with Session(study) as session, Server(session) as server, at_work(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def make(photographs: Path, *words: str) -> Study:
@@ -174,7 +173,7 @@ def test_pictures_are_shown_for_their_time_and_a_judge_goes_on_later(
             page.keyboard.press("1")  # too early
             judge_on(page, lambda seen: "1", 1)
             playwright.expect(page.locator("#verdict")).to_be_visible()
-            seen = page.evaluate("window.watched")
+            seen = page.evaluate(WATCHED)
             assert seen == ["", "left", "", "right", "", "left,right"]  # the last is to learn from
             marked = page.locator("#sides [data-verdict]")
             verdicts = marked.evaluate_all("all => all.map(side => side.dataset.verdict)")

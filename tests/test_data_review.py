@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from retint.data.review.decisions import NAME, Decisions, left_over
 from retint.data.review.server import Server
 from retint.data.review.session import Review
 from retint.errors import InputError, OptionsError, OutputError
+from served import at_work
 
 COLUMNS = ["shard", "file", "dataset", "labels", "width", "height", "shelf", "a", "b"]
 FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tif": "TIFF"}
@@ -275,12 +275,8 @@ def test_the_table_tells_flags_and_earlier_decisions(corpus: Path):
 
 @pytest.fixture
 def server(corpus: Path) -> Iterator[Server]:
-    with Review(corpus, "anna") as review, Server(review) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with Review(corpus, "anna") as review, Server(review) as server, at_work(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def ask(

@@ -4,7 +4,6 @@ import hashlib
 import http.server
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from retint import hub
 from retint.errors import ModelError
+from served import at_work
 
 CARD = """
 name = "{name}"
@@ -65,12 +65,8 @@ class Answer(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with Server(("127.0.0.1", 0), Answer) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with Server(("127.0.0.1", 0), Answer) as server, at_work(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_a_backup_of_a_service_at_work_is_a_service_as_it_was_at_one_moment(
                 if len(begun) % 2:
                     assert here.ask(begun[-1], method="DELETE").status == 204
 
-        client = threading.Thread(target=work)
+        client = threading.Thread(target=work, daemon=True)
         client.start()
         while len(begun) < 4:
             time.sleep(0.01)

@@ -109,7 +109,7 @@ def test_killed_at_any_moment_every_job_ends_once(
             except RetintError:
                 time.sleep(0.05)
 
-    client = threading.Thread(target=hand_in)
+    client = threading.Thread(target=hand_in, daemon=True)
     client.start()
     moments = random.Random(kills)
     killed: Counter[str] = Counter()
@@ -156,7 +156,7 @@ def test_a_terminated_server_finishes_what_it_began(house: House, photographs: P
         with contextlib.suppress(RetintError):
             told.extend(house.client.receipts(job))
 
-    events = threading.Thread(target=follow)
+    events = threading.Thread(target=follow, daemon=True)
     events.start()
     time.sleep(0.1)
     house.process.send_signal(signal.SIGTERM)

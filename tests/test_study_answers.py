@@ -6,7 +6,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +25,7 @@ from retint.study.design import ANSWERS, Settings, Study
 from retint.study.make import make
 from retint.study.server import LONGEST_BODY, Server
 from retint.study.session import Session
+from served import at_work
 
 PICTURES = 10
 
@@ -61,12 +61,8 @@ def server(study: Study) -> Iterator[Server]:
 
 
 def serving(study: Study) -> Iterator[Server]:
-    with Session(study) as session, Server(session) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with Session(study) as session, Server(session) as server, at_work(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 class Browser:
@@ -398,17 +394,14 @@ def test_other_names_and_sites_are_refused(browser: Browser, headers: dict[str, 
 
 
 def test_a_host_may_have_a_name(study: Study):
-    with Session(study) as session, Server(session, names=["Study.Archive.example"]) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    named = {"names": ["Study.Archive.example"]}
+    with Session(study) as session, Server(session, **named) as server, at_work(server):
         browser = Browser(server)
         host = {"Host": "study.archive.example:443", "Origin": "https://study.archive.example:443"}
         assert browser.ask("state", None, host)[0] == 200
         assert browser.ask("state", None, {"Host": "archive.example"})[0] == 403
         with pytest.raises(OptionsError, match=f"port {server.server_port}"):
             Server(session, port=server.server_port)
-        server.shutdown()
-        thread.join()
 
 
 def test_answers_say_no_more_than_they_must(browser: Browser):

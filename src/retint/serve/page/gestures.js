@@ -8,6 +8,16 @@ export function pointOf({ clientX, clientY }, element) {
   return { x: clientX - box.left, y: clientY - box.top };
 }
 
+/** Let no finger's drag over an element end in a fling where `touch-action` is none: Chromium makes
+ * one of a quick drag all the same, and takes the next tap, wherever it is, for what stops it.
+ */
+export function unflung(element) {
+  const prevent = (event) => {
+    if (getComputedStyle(element).touchAction === "none") event.preventDefault();
+  };
+  element.addEventListener("touchmove", prevent, { passive: false });
+}
+
 /** Call `begin(point, target)` for a pointer that comes down, which may refuse it by false; then
  * `click(point)`, or for each movement `drag(from, to)` or, of two pointers, `pinch(from, to,
  * factor)`: their middle moved, their distance grew.
@@ -15,6 +25,7 @@ export function pointOf({ clientX, clientY }, element) {
 export function listen(element, { begin, click, drag, pinch }) {
   const pointers = new Map();
   let start = null; // where the only pointer came down, until it has moved
+  unflung(element);
 
   element.addEventListener("pointerdown", (event) => {
     const point = pointOf(event, element);

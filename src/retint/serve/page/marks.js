@@ -1,4 +1,5 @@
 import { make } from "./element.js";
+import { unflung } from "./gestures.js";
 
 const STEP = 0.01; // of a key, in shares of the picture; with Shift a fifth of it
 const STILL = 4; // pixels within which a pointer was not moved
@@ -98,6 +99,7 @@ function put(element, { x, y }) {
 function movable(element, layer, moved) {
   let start = null;
   let dragged = false;
+  unflung(element);
   element.addEventListener("pointerdown", (event) => {
     event.stopPropagation();
     dragged = false;

@@ -1,5 +1,6 @@
 import { cartesian, css, has, polar, toCodes, within, word } from "./colours.js";
 import { make } from "./element.js";
+import { unflung } from "./gestures.js";
 
 const REACH = 100; // of a* and b* either way
 const SIDE = 181; // pixels of the plane
@@ -25,6 +26,7 @@ export class Picker {
       make("label", {}, "Strength ", this.chroma),
     );
     for (const range of [this.hue, this.chroma]) range.addEventListener("input", () => this.#slid());
+    unflung(this.plane);
     this.plane.addEventListener("pointerdown", (event) => {
       this.plane.setPointerCapture(event.pointerId);
       this.#pointed(event);
