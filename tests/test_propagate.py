@@ -57,6 +57,14 @@ def test_the_last_of_those_told_in_one_place_holds(two_halves: np.ndarray):
     assert (after[30, 20] == (0, 30)).all()
 
 
+def test_several_guesses_at_once_are_as_each_alone(two_halves: np.ndarray):
+    guesses = np.random.default_rng(0).normal(0, 5, (3, *SHAPE, 2))
+    places, colours = np.concatenate([place(10, 20), place(50, 60)]), np.array([[30, 0], [0, 9.0]])
+    together = propagate(guesses, two_halves, places, colours)
+    for ab, after in zip(guesses, together, strict=True):
+        np.testing.assert_allclose(after, propagate(ab, two_halves, places, colours), atol=1e-5)
+
+
 def test_it_fades_with_distance():
     L = np.full((20, 200), 50.0)
     told = place(10, 4, (20, 200))

@@ -223,8 +223,7 @@ class Colorizer:
             raise ModelError(f"{self.model.name}: gave colours that are no numbers")
         if hints:  # a network follows them more or less
             colours = np.array([(hint.a, hint.b) for hint in hints])
-            guesses = found.ab.transpose(0, 2, 3, 1)
-            told = np.stack([propagate(ab, L, places, colours) for ab in guesses])
+            told = propagate(found.ab.transpose(0, 2, 3, 1), L, places, colours)
             found = replace(found, ab=told.transpose(0, 3, 1, 2))
         return L, found
 

@@ -28,22 +28,22 @@ SWEEPS = 3
 def propagate(
     ab: Floats, L: Floats, places: NDArray[np.bool_], colours: Floats
 ) -> NDArray[np.float32]:
-    """Bring the colours ab (h, w, 2) to those told, there and where the lightness goes on.
+    """Bring the colours ab (h, w, 2), or several guesses (m, h, w, 2), to those told, there and where
+    the lightness goes on.
 
     L: (h, w), L*. places: (n, h, w), where each was told, at least one pixel; colours: (n, 2), a*
     and b*. Where a colour is told it holds, of several the last; away from it the correction it
     makes there fades with the distance along the path of least edges.
     """
     distance = np.stack([_distances(place, L) for place in places])
-    asked = np.stack([
-        colour - ab[place].mean(0) for place, colour in zip(places, colours, strict=True)
-    ])  # fmt: skip
+    told = [*zip(places, colours, strict=True)]
+    asked = np.stack([colour - ab[..., place, :].mean(-2) for place, colour in told], -2)
     nearest = distance.min(0)
     weights = (np.maximum(nearest, 1e-9) / np.maximum(distance, 1e-9)) ** SHARPNESS
     weights *= np.exp(-np.square(nearest / REACH)) / weights.sum(0)
-    changed = ab + np.einsum("nhw,nc->hwc", weights, asked)
-    for place, colour in zip(places, colours, strict=True):
-        changed[place] = colour
+    changed = ab + np.einsum("nhw,...nc->...hwc", weights, asked)
+    for place, colour in told:
+        changed[..., place, :] = colour
     return changed.astype(np.float32)
 
 

@@ -32,6 +32,8 @@ SHARE = 0.05
 """... and below this share of the picture's variance of ab: what one colour would leave."""
 GAIN = 0.8
 """A loss that twice the steps bring no lower than this share of it is as low as it gets."""
+SETTLED = 5
+"""Steps until batch norm's statistics are taken anew, in the second half."""
 RATE = 1e-3
 """Of Adam, falling to 0 along a cosine."""
 DEFAULTS = ("coffee.png", "astronaut.png")
@@ -239,7 +241,8 @@ def _learn(
     and the steps taken.
 
     Pictures of different sizes cannot share a batch, so that batch norm sees them one by one. In
-    the second half it goes by the statistics of them all, which are what is used later.
+    the second half it goes by the statistics of them all, which are what is used later; they follow
+    the weights every few steps, for what batch norm does not hold grows without bounds.
     """
     torch.manual_seed(recipe.seed)
     net = network.build(recipe, classes=[], colours=lambda: _colours(scenes), backbones=None)
@@ -247,12 +250,12 @@ def _learn(
     given = Circumstances(recipe, net, None, [], torch.device(device), lambda module: module)
     (term,) = terms(recipe.loss, given).values()
     optimiser = network.optimiser(net, recipe.optimiser, 1.0)
-    settled: Sequence[nn.Module] | None = None
+    settled: Sequence[nn.Module] = ()
     step, begun, limit = 0, time.monotonic(), 60 * minutes if minutes else float("inf")
     while (done := max(step / recipe.schedule.steps, (time.monotonic() - begun) / limit)) < 1:
         net.train()
         if done >= 0.5:
-            if settled is None:
+            if not settled or step % SETTLED == 0:
                 settled = settle(net, lambda: [_answer(net, shown.truth) for shown in scenes])
             for norm in settled:
                 norm.eval()
@@ -269,6 +272,7 @@ def _learn(
         nn.utils.clip_grad_norm_(net.parameters(), recipe.optimiser.clip)
         optimiser.step()
         step += 1
+    settle(net.train(), lambda: [_answer(net, shown.truth) for shown in scenes])
     return net.eval(), step
 
 
