@@ -28,10 +28,9 @@ SWEEPS = 3
 def propagate(
     ab: Floats, L: Floats, places: NDArray[np.bool_], colours: Floats
 ) -> NDArray[np.float32]:
-    """Bring the colours ab (h, w, 2), or several guesses (m, h, w, 2), to those told, there and where
-    the lightness goes on.
+    """Bring the colours ab to those told, there and where the lightness goes on.
 
-    L: (h, w), L*. places: (n, h, w), where each was told, at least one pixel; colours: (n, 2), a*
+    ab: (h, w, 2), or several guesses of one picture, (m, h, w, 2). L: (h, w), L*. places: (n, h, w), where each was told, at least one pixel; colours: (n, 2), a*
     and b*. Where a colour is told it holds, of several the last; away from it the correction it
     makes there fades with the distance along the path of least edges.
     """
