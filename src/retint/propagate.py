@@ -30,9 +30,10 @@ def propagate(
 ) -> NDArray[np.float32]:
     """Bring the colours ab to those told, there and where the lightness goes on.
 
-    ab: (h, w, 2), or several guesses of one picture, (m, h, w, 2). L: (h, w), L*. places: (n, h, w), where each was told, at least one pixel; colours: (n, 2), a*
-    and b*. Where a colour is told it holds, of several the last; away from it the correction it
-    makes there fades with the distance along the path of least edges.
+    ab: (h, w, 2), or several guesses of one picture, (m, h, w, 2). L: (h, w), L*. places:
+    (n, h, w), where each was told, at least one pixel; colours: (n, 2), a* and b*. Where a colour
+    is told it holds, of several the last; away from it the correction it makes there fades with the
+    distance along the path of least edges.
     """
     distance = np.stack([_distances(place, L) for place in places])
     told = [*zip(places, colours, strict=True)]
