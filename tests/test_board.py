@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from retint.apart import apart
 from retint.bench.statistics import Difference
 from retint.board import judging, standings, trained
 from retint.board import plan as plans
@@ -19,7 +20,6 @@ from retint.board.plan import Claim, Network
 from retint.board.standings import Line, board, ranked
 from retint.board.trained import State
 from retint.cli import main
-from retint.cli._apart import apart
 from retint.data.corpus import Corpus
 from retint.errors import InputError, OptionsError
 from retint.models import families

@@ -1,8 +1,6 @@
 """`retint train`: train a network by a recipe."""
 
-import ctypes
 import os
-import platform
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +91,7 @@ def command(
 
         from retint.predict import available_threads
         from retint.train.loop import Training
+        from retint.train.memory import keep_memory
         from retint.train.processes import Several
     except ModuleNotFoundError as error:
         raise OptionsError(f"training needs {error.name}: pip install 'retint[train]'") from None
@@ -162,17 +161,3 @@ def shared(folder: str, option: str | None = None) -> Path:
     if root is None and option is not None:
         raise click.UsageError(f"give {option}, or set RETINT_SHARED")
     return Path(root or "") / folder
-
-
-def keep_memory() -> None:
-    """Tell glibc to keep freed memory.
-
-    Training frees and takes the same gigabytes at every step; giving them back in between costs
-    page faults.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # malloc.h
-        libc = ctypes.CDLL(None)
-        libc.mallopt(mmap_threshold, 2**31 - 1)
-        libc.mallopt(trim_threshold, 2**31 - 1)
-        libc.mallopt(top_pad, 2**28)
