@@ -175,7 +175,7 @@ def _is_newer(path: Path, other: Path) -> bool:
 
 def _go_on(network: Network, lessons: Lessons, runs: Path, tell: Callable[[str], None]) -> None:
     """One spell of one training, and what came of it as a model."""
-    from retint.train.memory import keep_memory
+    from retint.train.machine import keep_memory
     from retint.train.short import short_of
     from retint.train.spell import spell
 

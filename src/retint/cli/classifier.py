@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from retint.errors import DeviceError, OptionsError
+from retint.errors import OptionsError
 
 
 @click.command(name="classifier")
@@ -58,7 +58,7 @@ from retint.errors import DeviceError, OptionsError
     "--grey", is_flag=True, help="Learn from lightness alone, which is all a colorizer sees."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def command(data: Path, backbones: Path, output: Path, device: str, **settings: Any) -> None:
     """Train a classifier on a corpus' labels, for `retint bench --classifier`.
 
@@ -67,19 +67,17 @@ def command(data: Path, backbones: Path, output: Path, device: str, **settings: 
     and in grey, and stands in the file.
     """
     try:
-        import torch
-
-        from retint.train import classifier
+        from retint.train import classifier, machine
     except ModuleNotFoundError as error:
         raise OptionsError(f"training needs {error.name}: pip install 'retint[train]'") from None
     from retint.data.corpus import Corpus
 
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
-        raise DeviceError(f"{device}: this installation of torch finds no such device")
     trained = classifier.train(
-        Corpus(data), backbones, classifier.Settings(**settings), device=device, progress=_progress
+        Corpus(data),
+        backbones,
+        classifier.Settings(**settings),
+        device=machine.device(device),
+        progress=_progress,
     )
     classifier.write(trained, output)
     held: dict[str, Any] = trained.about["held_out"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from retint.errors import DeviceError, OptionsError, RetintError
+from retint.errors import OptionsError, RetintError
 
 
 @click.command(name="overfit")
@@ -87,14 +87,11 @@ def command(
 
         from retint.models import families
         from retint.predict import available_threads
-        from retint.train import ladder, overfit
+        from retint.train import ladder, machine, overfit
     except ModuleNotFoundError as error:
         raise OptionsError(f"training needs {error.name}: pip install 'retint[train]'") from None
 
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise DeviceError(f"{device}: this installation of torch finds no such device")
+    device = machine.device(device)
     torch.set_num_threads(threads or available_threads())
     shown = [overfit.read(path) for path in pictures] or overfit.default_pictures()
     table = ladder.read(output) if output else {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from retint.errors import DeviceError, OptionsError
+from retint.errors import OptionsError
 
 if TYPE_CHECKING:
     from retint.train.recipe import Recipe
@@ -90,23 +90,18 @@ def command(
         import torch
 
         from retint.predict import available_threads
+        from retint.train import machine
         from retint.train.loop import Training
-        from retint.train.memory import keep_memory
         from retint.train.processes import Several
     except ModuleNotFoundError as error:
         raise OptionsError(f"training needs {error.name}: pip install 'retint[train]'") from None
 
     count, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise DeviceError(
-            f"{device}: this installation of torch finds no such device; see docs/train.md"
-        )
+    device = machine.device(device)
     if device == "cuda" and count > 1:
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     if device == "cpu":
-        keep_memory()
+        machine.keep_memory()
         torch.set_num_threads(threads or max(1, available_threads() // count))
     start = _model(model) if model else None
     chosen = None if resume else _recipe(recipe, start, freeze, changes)
