@@ -93,8 +93,8 @@ class Objects(Deaf):
 
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network alone follows hints, or not: nothing is carried on from them afterwards."""
-    monkeypatch.setattr("retint.colorizer.propagate", lambda ab, L, places, colours: ab)
+    """The network alone follows hints, or not: nothing of it is changed afterwards."""
+    monkeypatch.setattr("retint.colorizer.propagate", lambda before, after, *_: after)
 
 
 @pytest.fixture(scope="module")

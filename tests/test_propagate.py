@@ -9,6 +9,7 @@ from retint import propagate as room
 from retint.propagate import propagate
 
 SHAPE = 61, 80
+GREY = np.zeros((*SHAPE, 2))
 
 
 def place(row: int, column: int, shape: tuple[int, int] = SHAPE) -> np.ndarray:
@@ -26,8 +27,7 @@ def two_halves() -> np.ndarray:
 
 
 def test_a_colour_fills_its_side_and_stays_there(two_halves: np.ndarray):
-    before = np.zeros((*SHAPE, 2))
-    after = propagate(before, two_halves, place(30, 20), np.array([[40.0, -20.0]]))
+    after = propagate(GREY, GREY, two_halves, place(30, 20), np.array([[40.0, -20.0]]))
     assert after.dtype == np.float32
     assert (after[28:33, 18:23] == (40, -20)).all()
     assert (after[24:37, 14:27, 0] > 25).all()
@@ -37,13 +37,13 @@ def test_a_colour_fills_its_side_and_stays_there(two_halves: np.ndarray):
 def test_a_colour_that_is_there_already_changes_nothing(two_halves: np.ndarray):
     before = np.random.default_rng(0).normal(0, 5, (*SHAPE, 2))
     before[28:33, 18:23] = 12, 7
-    after = propagate(before, two_halves, place(30, 20), np.array([[12.0, 7.0]]))
+    after = propagate(before, before, two_halves, place(30, 20), np.array([[12.0, 7.0]]))
     assert np.abs(after - before).max() < 1e-5
 
 
 def test_between_two_colours_the_nearer_one_counts_more(two_halves: np.ndarray):
     places = np.concatenate([place(10, 20), place(50, 20)])
-    after = propagate(np.zeros((*SHAPE, 2)), two_halves, places, np.array([[30.0, 0], [-30.0, 0]]))
+    after = propagate(GREY, GREY, two_halves, places, np.array([[30.0, 0], [-30.0, 0]]))
     assert after[15, 20, 0] > 20
     assert after[45, 20, 0] < -20
     assert abs(after[30, 20, 0]) < 5
@@ -53,22 +53,31 @@ def test_between_two_colours_the_nearer_one_counts_more(two_halves: np.ndarray):
 
 def test_the_last_of_those_told_in_one_place_holds(two_halves: np.ndarray):
     places = np.concatenate([place(30, 20), place(30, 20)])
-    after = propagate(np.zeros((*SHAPE, 2)), two_halves, places, np.array([[30.0, 0], [0, 30.0]]))
+    after = propagate(GREY, GREY, two_halves, places, np.array([[30.0, 0], [0, 30.0]]))
     assert (after[30, 20] == (0, 30)).all()
 
 
 def test_several_guesses_at_once_are_as_each_alone(two_halves: np.ndarray):
     guesses = np.random.default_rng(0).normal(0, 5, (3, *SHAPE, 2))
     places, colours = np.concatenate([place(10, 20), place(50, 60)]), np.array([[30, 0], [0, 9.0]])
-    together = propagate(guesses, two_halves, places, colours)
+    together = propagate(guesses, guesses + 1, two_halves, places, colours)
     for ab, after in zip(guesses, together, strict=True):
-        np.testing.assert_allclose(after, propagate(ab, two_halves, places, colours), atol=1e-5)
+        np.testing.assert_allclose(
+            after, propagate(ab, ab + 1, two_halves, places, colours), atol=1e-5
+        )
+
+
+def test_what_a_network_makes_of_a_colour_holds_near_it(two_halves: np.ndarray):
+    after = propagate(GREY, GREY + 10, two_halves, place(30, 20), np.array([[10.0, 10.0]]))
+    assert (after[30, 20] == 10).all()
+    assert (after[20:40, 15:30] > 8).all()
+    assert np.abs(after[:, 45:]).max() < 0.5  # beyond the edge
 
 
 def test_it_fades_with_distance():
-    L = np.full((20, 200), 50.0)
+    L, grey = np.full((20, 200), 50.0), np.zeros((20, 200, 2))
     told = place(10, 4, (20, 200))
-    along = propagate(np.zeros((20, 200, 2)), L, told, np.array([[40.0, 0]]))[10, 6:, 0]
+    along = propagate(grey, grey, L, told, np.array([[40.0, 0]]))[10, 6:, 0]
     assert (np.diff(along) < 0).all()
     assert along[40] / along[0] == pytest.approx(np.exp(-1), abs=0.01)  # a fifth of the side
 

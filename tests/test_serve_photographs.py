@@ -566,16 +566,18 @@ def test_the_network_is_asked_again_only_for_another_guess(hinted: Path, photogr
     see()
     assert model.asked == 1
     see(longest=64)
-    see((Hint(0.5, 0.5, 10, 10),))
-    see(model="other")
+    assert model.asked == 2
+    see((Hint(0.5, 0.5, 10, 10),))  # with the colour and without
     assert model.asked == 4
+    see(model="other")
+    assert model.asked == 5
     see(alternative=1)
     see(alternative=8, saturation=0.5)
     Comparing(photographs["grey.jpg"], Options(), (), 0, 4).answer(opened)
-    assert model.asked == 5
+    assert model.asked == 6
     see((Hint(0.5, 0.5, 10, 10),), saturation=0.2)
     see()
-    assert model.asked == 5
+    assert model.asked == 6
 
 
 def test_the_table_has_room_for_a_few(

@@ -207,11 +207,26 @@ class Colorizer:
     ) -> "tuple[NDArray[np.float32], Prediction]":
         """A page's small lightness, and a guess for each tilt; one where there is none."""
         L = photo.thumbnail(self.working_size, page)
-        height, width = L.shape
-        places = _places(hints or (), height, width)
-        shown = _drawn(hints, places) if hints else None
+        found = self._answer(L, None, tilts)
+        if hints:
+            places = _places(hints, *L.shape)
+            followed = self._answer(L, _drawn(hints, places), tilts)
+            before, after = (x.ab.transpose(0, 2, 3, 1) for x in (found, followed))
+            colours = np.array([(hint.a, hint.b) for hint in hints])
+            told = propagate(before, after, L, places, colours)
+            found = replace(followed, ab=told.transpose(0, 3, 1, 2))
+        return L, found
+
+    def _answer(
+        self,
+        L: "NDArray[np.float32]",
+        hints: "NDArray[np.float32] | None",
+        tilts: "NDArray[np.float32] | None",
+    ) -> "Prediction":
+        """What the model says, when it is what a model may say."""
         more = {} if tilts is None else {"tilt": tilts}  # most models need not know of it
-        found = self.model(L[None, None], shown, **more)
+        found = self.model(L[None, None], hints, **more)
+        height, width = L.shape
         m = 1 if tilts is None else len(tilts)
         wanted = (m, 2, height, width), (m, 1, height, width)
         if (found.ab.shape, found.confidence.shape) != wanted:
@@ -221,11 +236,7 @@ class Colorizer:
             )
         if not (np.isfinite(found.ab).all() and np.isfinite(found.confidence).all()):
             raise ModelError(f"{self.model.name}: gave colours that are no numbers")
-        if hints:  # a network follows them more or less
-            colours = np.array([(hint.a, hint.b) for hint in hints])
-            told = propagate(found.ab.transpose(0, 2, 3, 1), L, places, colours)
-            found = replace(found, ab=told.transpose(0, 3, 1, 2))
-        return L, found
+        return found
 
     def colorize(self, photo: "Photo", hints: Sequence[Hint] | None = None) -> "Tinted":
         """Colour every page; the result's `save` writes it. Raises what `predict` does.

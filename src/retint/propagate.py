@@ -4,7 +4,8 @@ Paper: Yatziv, Sapiro, "Fast Image and Video Colorization Using Chrominance Blen
 Transactions on Image Processing 15(5), 2006 (doi:10.1109/TIP.2005.864231): colours are blended by
 their distances along paths that avoid edges of lightness. Here what is blended are corrections of
 a guess, which end at some distance; and a step costs more by the square of its change of lightness,
-so that grain costs little.
+so that grain costs little. A network that was told the colours too tinges the whole picture with
+them, which is undone by the same distances.
 """
 
 import numpy as np
@@ -18,6 +19,10 @@ EDGE = 3.0
 REACH = 0.2
 """Distance, in parts of the longer side, at which a correction has fallen to 1/e."""
 
+INFLUENCE = 0.6
+"""Distance, likewise, at which what a network makes of the colours told counts 1/e; beyond it its
+guess without them holds."""
+
 SHARPNESS = 3.0
 """Between two colours: the nearer one counts more by this power of the ratio of the distances."""
 
@@ -26,19 +31,21 @@ SWEEPS = 3
 
 
 def propagate(
-    ab: Floats, L: Floats, places: NDArray[np.bool_], colours: Floats
+    before: Floats, after: Floats, L: Floats, places: NDArray[np.bool_], colours: Floats
 ) -> NDArray[np.float32]:
-    """Bring the colours ab to those told, there and where the lightness goes on.
+    """Bring colours to those told, there and where the lightness goes on.
 
-    ab: (h, w, 2), or several guesses of one picture, (m, h, w, 2). L: (h, w), L*. places:
-    (n, h, w), where each was told, at least one pixel; colours: (n, 2), a* and b*. Where a colour
-    is told it holds, of several the last; away from it the correction it makes there fades with the
-    distance along the path of least edges.
+    before, after: ab without and with what a network makes of the colours told, (h, w, 2), or of
+    several guesses of one picture, (m, h, w, 2). L: (h, w), L*. places: (n, h, w), where each was
+    told, at least one pixel; colours: (n, 2), a* and b*. Where a colour is told it holds, of
+    several the last; away from it the correction it makes there, and more slowly what the network
+    made of it, fade with the distance along the path of least edges.
     """
     distance = np.stack([_distances(place, L) for place in places])
+    nearest = distance.min(0)
+    ab = before + np.exp(-np.square(nearest / INFLUENCE))[..., None] * (after - before)
     told = [*zip(places, colours, strict=True)]
     asked = np.stack([colour - ab[..., place, :].mean(-2) for place, colour in told], -2)
-    nearest = distance.min(0)
     weights = (np.maximum(nearest, 1e-9) / np.maximum(distance, 1e-9)) ** SHARPNESS
     weights *= np.exp(-np.square(nearest / REACH)) / weights.sum(0)
     changed = ab + np.einsum("nhw,...nc->...hwc", weights, asked)
