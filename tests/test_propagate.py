@@ -101,4 +101,4 @@ def test_distances_are_those_of_the_shortest_paths():
                 if further < expected[i, j]:
                     expected[i, j] = further
                     heapq.heappush(heap, (further, i, j))
-    assert np.allclose(room._distances(told, L) * 15, expected, rtol=0.01)
+    assert np.allclose(room._distances(told[None], L)[0] * 15, expected, rtol=0.01)

@@ -41,7 +41,7 @@ def propagate(
     several the last; away from it the correction it makes there, and more slowly what the network
     made of it, fade with the distance along the path of least edges.
     """
-    distance = np.stack([_distances(place, L) for place in places])
+    distance = _distances(places, L)
     nearest = distance.min(0)
     ab = before + np.exp(-np.square(nearest / INFLUENCE))[..., None] * (after - before)
     told = [*zip(places, colours, strict=True)]
@@ -54,16 +54,17 @@ def propagate(
     return changed.astype(np.float32)
 
 
-def _distances(place: NDArray[np.bool_], L: Floats) -> Floats:
-    """Length of the shortest path from a place to each pixel, (h, w), the longer side being 1.
+def _distances(places: NDArray[np.bool_], L: Floats) -> Floats:
+    """Length of the shortest path from each place to each pixel, (n, h, w); the longer side is 1.
 
     A step between neighbours costs its length times 1 + (dL / EDGE)^2. Carried row by row and
     column by column (Danielsson 1980); a path that winds more often than it is swept is missed.
     """
-    distance = np.where(place, 0.0, np.inf)
+    distance = np.where(places, 0.0, np.inf)
     down, across = (1 + np.square(np.diff(L.astype(np.float64), axis=k) / EDGE) for k in (0, 1))
+    rows, columns = distance.transpose(1, 0, 2), distance.transpose(2, 0, 1)
     for _ in range(SWEEPS):
-        for lines, there, beside in ((distance, down, across), (distance.T, across.T, down.T)):
+        for lines, there, beside in ((rows, down, across), (columns, across.T, down.T)):
             along = np.pad(np.cumsum(beside, axis=1), [(0, 0), (1, 0)])
             _carry(lines, there, along)
             _carry(lines[::-1], there[::-1], along[::-1])
@@ -71,11 +72,12 @@ def _distances(place: NDArray[np.bool_], L: Floats) -> Floats:
 
 
 def _carry(lines: Floats, there: Floats, along: Floats) -> None:
-    """Shorten the distances of each line by those of the line before, and by its own beside it."""
+    """Shorten the distances of each line, (n, length) for the places, by those of the line before,
+    and by its own beside it."""
     for k, line in enumerate(lines):
         if k:
             np.minimum(line, lines[k - 1] + there[k - 1], out=line)
         place = along[k]
-        forth = np.minimum.accumulate(line - place) + place
-        back = np.minimum.accumulate((line + place)[::-1])[::-1] - place
+        forth = np.minimum.accumulate(line - place, axis=1) + place
+        back = np.minimum.accumulate((line + place)[:, ::-1], axis=1)[:, ::-1] - place
         line[:] = np.minimum(forth, back)
