@@ -28,6 +28,7 @@ from retint.study.session import Session
 from served import at_work
 
 PICTURES = 10
+NAME = "Study.Archive.example"
 
 
 @pytest.fixture(scope="module")
@@ -394,8 +395,7 @@ def test_other_names_and_sites_are_refused(browser: Browser, headers: dict[str, 
 
 
 def test_a_host_may_have_a_name(study: Study):
-    named = {"names": ["Study.Archive.example"]}
-    with Session(study) as session, Server(session, **named) as server, at_work(server):
+    with Session(study) as session, Server(session, names=[NAME]) as server, at_work(server):
         browser = Browser(server)
         host = {"Host": "study.archive.example:443", "Origin": "https://study.archive.example:443"}
         assert browser.ask("state", None, host)[0] == 200
