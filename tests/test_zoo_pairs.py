@@ -270,6 +270,20 @@ def test_a_row_learns_on_from_its_parts(parts: dict[str, Path], tmp_path: Path):
     assert error(after, flat)["flat"] < 0.7 * error(row, flat)["flat"]
 
 
+def test_a_soup_has_the_mean_of_the_weights(parts: dict[str, Path], tmp_path: Path):
+    sources = [parts["general"], parts["checks"], parts["checks"]]
+    first, second, _ = networks = [read(source) for source in sources]
+    made = read(exported(tmp_path, "soup", *sources, "--soup"))
+    assert (made.family, made.config) == (second.family, second.config)
+    for name, weight in made.state.items():
+        mean = (first.state[name] + 2 * second.state[name]) / 3
+        assert torch.allclose(weight, mean, atol=1e-3, rtol=1e-3)  # halves of a float
+    with pytest.raises(ModelError, match="one family and of one size"):
+        export.soup([*networks, read(parts["classifier"])])
+    words = ["export", *map(str, sources), "--soup", "--cascade", "-o", str(tmp_path)]
+    assert CliRunner().invoke(main, words).exit_code == 2
+
+
 def test_recipes_of_pairs_train(tmp_path: Path):
     data = corpus(tmp_path / "both", *COLOURS)
     short = recipe.Schedule(steps=2)

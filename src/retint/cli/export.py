@@ -62,6 +62,9 @@ FORMATS = ("onnx", "onnx-fp32", "onnx-int8", "torchscript", "torch-export", "saf
     "--cascade", is_flag=True, help="Several MODELs in a row, each told the colours before it."
 )
 @click.option(
+    "--soup", is_flag=True, help="Average the weights of MODELs trained on from each other, in one."
+)
+@click.option(
     "--router",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Model that names subjects; it leaves to MODEL what no expert is for.",
@@ -92,6 +95,7 @@ def command(
     changes: tuple[str, ...],
     calibration: Path | None,
     cascade: bool,
+    soup: bool,
     router: Path | None,
     experts: tuple[tuple[str, Path], ...],
     below: float,
@@ -99,19 +103,23 @@ def command(
     """Write a model from MODEL, checked against the original.
 
     MODEL is a training's checkpoint, or an .onnx or .safetensors that was exported before; several
-    become one model that averages their colours, or with --cascade a row of them; with --router one
-    that leaves each picture to the expert on what it shows. Each file carries the card in itself;
-    an .onnx gets a .toml beside it, and `retint colorize --model NAME.onnx` runs it.
+    become one model that averages their colours, with --soup one that has the mean of their
+    weights, with --cascade a row of them; with --router one that leaves each picture to the expert
+    on what it shows. Each file carries the card in itself; an .onnx gets a .toml beside it, and
+    `retint colorize --model NAME.onnx` runs it.
     """
     if bool(router) != bool(experts):
         raise click.UsageError("--router and --expert go together")
+    if soup and cascade:
+        raise click.UsageError("--soup or --cascade, not both")
     try:
         from retint import export
     except ModuleNotFoundError as error:
         raise OptionsError(f"export needs {error.name}: pip install 'retint[train]'") from None
 
     def join(networks: Sequence["Network"]) -> "Network":
-        network = export.mixed(networks, "cascade" if cascade else "mean")
+        how = "cascade" if cascade else "mean"
+        network = export.soup(networks) if soup else export.mixed(networks, how)
         if router is None:
             return network
         known = {subject: export.read(path) for subject, path in experts}

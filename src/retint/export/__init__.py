@@ -17,7 +17,7 @@ from retint.errors import InputError, ModelError, OptionsError
 from retint.export import quantize
 from retint.export.formats import FORMATS, round_weights, save_onnx
 from retint.export.graph import Exported
-from retint.export.joined import mixed, routed
+from retint.export.joined import mixed, routed, soup
 from retint.export.network import Network, read, state_of
 from retint.export.parity import PARITY, difference
 from retint.export.quantize import Coarseness
@@ -25,7 +25,8 @@ from retint.hub import Card, sha256
 from retint.models import build
 
 __all__ = [
-    "KINDS", "PARITY", "Written", "about", "export", "mixed", "read", "routed", "state_of", "write"
+    "KINDS", "PARITY", "Written", "about", "export", "mixed", "read", "routed", "soup", "state_of",
+    "write"
 ]  # fmt: skip
 
 INT8 = "onnx-int8"

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -28,6 +29,24 @@ def mixed(networks: Sequence[Network], how: Literal["mean", "cascade"] = "mean")
     for k, network in enumerate(networks):
         state |= _within(f"parts.{k}", network)
     return Network("mix", config, state, _cards(networks))
+
+
+def soup(networks: Sequence[Network]) -> Network:
+    """One network with the mean of the weights of several, each trained on from another: as a rule
+    as good as the mean of their answers, at the cost of one (Wortsman et al. 2022, Model soups,
+    arXiv:2203.05482). Its card is the last one's.
+
+    ModelError for networks of other families or sizes.
+    """
+    last = networks[-1]
+    shapes = [{name: x.shape for name, x in network.state.items()} for network in networks]
+    if any(n.family != last.family for n in networks) or any(s != shapes[-1] for s in shapes):
+        raise ModelError("weights can only be averaged of networks of one family and of one size")
+    state = {
+        name: torch.stack([n.state[name].double() for n in networks]).mean(0).to(x.dtype)
+        for name, x in last.state.items()
+    }
+    return replace(last, state=state)
 
 
 def routed(
