@@ -105,8 +105,8 @@ def command(
     MODEL is a training's checkpoint, or an .onnx or .safetensors that was exported before; several
     become one model that averages their colours, with --soup one that has the mean of their
     weights, with --cascade a row of them; with --router one that leaves each picture to the expert
-    on what it shows. Each file carries the card in itself; an .onnx gets a .toml beside it, and
-    `retint colorize --model NAME.onnx` runs it.
+    on what it shows. Each file carries the card in itself. An .onnx gets a .toml beside it, and
+    runs by `retint colorize --model NAME.onnx`.
     """
     if bool(router) != bool(experts):
         raise click.UsageError("--router and --expert go together")
