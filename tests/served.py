@@ -94,6 +94,17 @@ def multipart(
     return body + b"--limit--\r\n", "multipart/form-data; boundary=limit"
 
 
+def logged(caplog: pytest.LogCaptureFixture, request: str) -> dict[str, Any]:
+    """What the log says of the request of this number, when it does: after the answer."""
+    limit = time.monotonic() + 10
+    while time.monotonic() < limit:
+        for about in [record.__dict__.get("about", {}) for record in caplog.records]:
+            if about.get("request") == request:
+                return about
+        time.sleep(0.01)
+    raise AssertionError(f"no line about {request}")
+
+
 @contextlib.contextmanager
 def served(settings: Any) -> Iterator[Served]:
     """Run a service in a thread until the end of the block."""

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -21,7 +22,7 @@ import retint
 from retint.serve import Settings
 from retint.serve.entrance import audit
 from retint.serve.store import keys
-from served import Served, served
+from served import Served, logged, served
 from test_docs import ROOT, blocks
 
 if TYPE_CHECKING:
@@ -133,14 +134,14 @@ def test_only_the_proxy_says_who_asks(
     here, there = behind
 
     def client(url: str, source: str, headers: dict[str, str]) -> str:
-        caplog.clear()
+        number = secrets.token_hex(4)
         with caplog.at_level("INFO", "retint.serve.entrance.access"):
             connection = http.client.HTTPConnection(url[7:], source_address=(source, 0))
-            connection.request("GET", "/retint/v1/models", headers=headers)
+            sent = {**headers, "X-Request-ID": number}
+            connection.request("GET", "/retint/v1/models", headers=sent)
             assert connection.getresponse().status == 200
             connection.close()
-            wait_for(caplog.records)
-        return caplog.records[-1].__dict__["about"]["client"]
+            return logged(caplog, number)["client"]
 
     forged = {"X-Forwarded-For": "203.0.113.9"}
     assert client(there.url, "127.0.0.2", {}) == "127.0.0.2"
@@ -231,10 +232,3 @@ def test_the_api_is_tried_out_at_docs(
     assert all(url.startswith((f"{there.url}/retint/", "blob:", "data:")) for url in asked)
     assert [said for said in trouble if "404" not in said] == []
     page.close()
-
-
-def wait_for(found: list[Any]) -> None:
-    limit = time.monotonic() + 10
-    while not found:
-        assert time.monotonic() < limit
-        time.sleep(0.01)

@@ -213,8 +213,9 @@ def test_a_hint_colours_its_place_in_a_photograph(
     red, green = Hint(0.75, 0.0, 60, 40, radius=0.1), Hint(1.0, 1.0, -50, 40, radius=0)
     plain, shown = colorizer.predict(photo), colorizer.predict(photo, [red, green])
     assert np.abs(plain.ab - shown.ab).max() > 0.1
-    (none, (hints,)) = seen
+    none, without, (hints,) = seen  # a told photograph is looked at twice
     assert not none.size
+    assert not without.size
     height, width = hints.shape[1:]
     assert hints[:, 0, int(0.75 * width)].tolist() == [60, 40, 1]
     assert hints[:, -1, -1].tolist() == [-50, 40, 1]
