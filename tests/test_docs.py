@@ -175,7 +175,7 @@ def test_readme_has_the_two_lines_that_ci_runs():
     ours = [line for line in lines if line.startswith("python3 -m venv ")]
     assert len(ours) == 2
     assert ours[0].endswith("retint demo")
-    assert " && .venv-test/bin/pytest " in ours[1]
+    assert ours[1].endswith(" && .venv-test/bin/pytest -n 3 --dist loadfile")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

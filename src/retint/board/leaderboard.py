@@ -87,11 +87,10 @@ class Leaderboard:
         finished ones alone, and released models. data: of which claims about classes hold pictures
         apart.
         """
-        judgements = {
-            name: self._judged(self._models(finished=name != "validation"), pictures)
-            for name, pictures in sets.items()
-            if self._models(finished=name != "validation")
-        }
+        judgements: dict[str, dict[str, Any]] = {}
+        for name, pictures in sets.items():
+            if models := self._models(finished=name != "validation"):
+                judgements[name] = self._judged(models, pictures)
         busy = {"load": round(os.getloadavg()[0], 1)} if hasattr(os, "getloadavg") else {}
         return standings.board(
             [self._line(network, judgements) for network in self.plan.networks.values()],

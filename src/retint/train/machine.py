@@ -13,7 +13,7 @@ def device(wanted: str) -> str:
 
     DeviceError where it is not there.
     """
-    cards = torch.cuda.device_count()
+    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
     known = ["cpu", *(["cuda"] if cards else []), *(f"cuda:{n}" for n in range(cards))]
     if wanted == "auto":
         return "cuda" if cards else "cpu"
