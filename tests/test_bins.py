@@ -40,7 +40,7 @@ def test_soft_cross_entropy_is_the_papers_sum():
                 z = z / z.sum()
                 said = torch.log_softmax(logits[n, :, y, x], 0)[five]
                 expected -= (weights[five[0]] * (z * said).sum()).item() / 30
-    got = bins.soft_cross_entropy(logits, ab, CENTRES, weights, 5, 5.0)
+    got = bins.soft_cross_entropy(logits, ab, CENTRES, weights, bins.neighbours(CENTRES, 5), 5.0)
     assert abs(got.item() - expected) < 1e-4
 
 

@@ -95,7 +95,8 @@ def test_a_batch_of_four_is_overfitted(name: str):
             loss = torch.nn.functional.mse_loss(answer.place / 128, ab / 128)
         else:
             weights = torch.ones(net.config.bins)
-            loss = bins.soft_cross_entropy(answer.logits, ab, net.centres, weights, 5, 5.0)
+            near = bins.neighbours(net.centres, 5)
+            loss = bins.soft_cross_entropy(answer.logits, ab, net.centres, weights, near, 5.0)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -6,18 +6,19 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from retint.errors import InputError, OptionsError
 from retint.layers import bins
 from retint.layers.answer import Answer
-from retint.layers.lab import from_linear, lab
+from retint.layers.lab import from_linear, grey, lab, to_linear
 from retint.layers.patch_critic import PatchCritic
 from retint.layers.vgg import VGG16Stages, distance
 from retint.models import family
 from retint.train import checkpoint
 from retint.train.processes import Alone
-from retint.train.recipe import Critic, Perceptual, Recipe, Regression, Subject
+from retint.train.recipe import Critic, Distillation, Perceptual, Recipe, Regression, Subject
 from retint.train.tasks import Circumstances, Truth, terms
 
 
@@ -164,8 +165,6 @@ def test_the_gradient_penalty_is_zero_for_slope_one():
 
 
 def test_features_tell_colours_apart(tmp_path: Path):
-    from safetensors.torch import save_file
-
     torch.manual_seed(0)
     vgg = VGG16Stages()
     assert [f.shape[1:] for f in vgg(torch.rand(1, 3, 32, 32))] == [
@@ -211,6 +210,29 @@ def test_features_of_an_own_network(tmp_path: Path):
     kept(tmp_path / "own.pt", classifying(), [])
     term = made("perceptual", net, folder=tmp_path, perceptual=Perceptual("own.pt"))
     assert term(net, Answer(ab=t.ab()), t) < term(net, Answer(ab=t.ab().flip(1)), t)
+
+
+def test_an_encoder_follows_what_another_sees_in_colour(tmp_path: Path):
+    net, t = classifying().eval(), truth(2, 64)
+    colourless = Truth(t.L, to_linear(grey(t.L)).expand(-1, 3, -1, -1), t.subjects)
+    save_file(net.encoder.state_dict(), tmp_path / "mobilenet_v2_imagenet.safetensors")
+    term = made("distillation", net, folder=tmp_path)
+    answer = net(t.L)
+    seen, in_colour = term(net, answer, colourless), term(net, answer, t)
+    assert seen < 0.05  # L* is not quite the grey of sRGB
+    assert seen < 0.5 * in_colour
+    in_colour.backward()
+    assert net.encoder.head.weight.grad.abs().sum() > 0
+    assert not term.state_dict()  # the teacher is no part of a checkpoint
+    large = made("distillation", net, folder=tmp_path, distillation=Distillation(scale=2.0))
+    assert large.wanted(t).shape[2:] == (4, 4)
+    assert 0 < large(net, answer, t) < 2
+    with pytest.raises(OptionsError, match="--backbones"):
+        made("distillation", net, folder=tmp_path / "gone")
+    with pytest.raises(OptionsError, match="shows no features"):
+        term(net, Answer(ab=t.ab()), t)
+    with pytest.raises(OptionsError, match="8 features"):
+        term(net, Answer(features=torch.zeros(2, 8, 2, 2)), t)
 
 
 def test_subjects_count_only_where_they_are_known():

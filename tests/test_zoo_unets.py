@@ -224,6 +224,17 @@ def test_a_network_of_bins_is_judged_by_its_colours(pictures: tuple[Path, Path])
     assert not overfit.is_learned({"mse": 1.0})(known)
 
 
+def test_a_network_of_large_pictures_climbs(
+    pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+):
+    module = family("unet-patchgan")
+    monkeypatch.setitem(module.variants, "deep", module.Config(channels=(4,) * 8))
+    shown = [overfit.read(path) for path in pictures]
+    climbed = overfit.climb("unet-patchgan", shown, variant="deep", side=32, steps=2)
+    (learned,) = climbed.rungs[0].pictures
+    assert (learned.width, learned.height) == (256, 256)
+
+
 def test_a_network_too_small_is_found_out(tmp_path: Path):
     """Colours that no 7x7 pixels of grey tell: a step in hue where the lightness is one."""
     half = np.full((32, 32, 3), 127, np.uint8)

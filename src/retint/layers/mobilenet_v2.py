@@ -100,8 +100,11 @@ class MobileNetV2(nn.Module):
             raise InputError(f"{path}: no MobileNetV2 ({str(error).splitlines()[0]})") from None
 
     def forward(self, L: Tensor, told: Tensor | None = None) -> list[Tensor]:
-        x = (L / 50 - 1).expand(-1, 3, -1, -1)  # grey as R = G = B in -1..1
-        x = halving(x, self.stem)
+        return self.seen((L / 50 - 1).expand(-1, 3, -1, -1), told)  # grey as R = G = B
+
+    def seen(self, rgb: Tensor, told: Tensor | None = None) -> list[Tensor]:
+        """The same of a picture in colour, sRGB (n, 3, h, w) in -1..1."""
+        x = halving(rgb, self.stem)
         x = F.relu6(x if told is None else x + told)
         features: list[Tensor] = []
         for k, block in enumerate(self.blocks):

@@ -109,7 +109,7 @@ class Net(Classifier):
         x = self.up16(x, at16)
         x = self.up8(x, at8)
         subject = self.subject(whole) if self.config.subjects else None
-        return Answer(logits=self.classify(self.up4(x, at4)), subject=subject)
+        return Answer(logits=self.classify(self.up4(x, at4)), subject=subject, features=at32)
 
 
 def from_foreign(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -23,7 +23,7 @@ from retint.layers.norms import settle
 from retint.models import family
 from retint.train import film, network
 from retint.train.course import falling
-from retint.train.recipe import Bins, Film, Optimiser, Recipe, Schedule
+from retint.train.recipe import Bins, Data, Film, Optimiser, Recipe, Schedule
 from retint.train.tasks import Circumstances, Truth, terms
 
 LOSS = 1e-3
@@ -119,6 +119,7 @@ def climb(
     if len(pictures) < 2:
         raise OptionsError("the ladder needs two pictures")
     rule, bins = _face(name, variant)
+    taken = rule["fixed"][0] if "fixed" in rule else max(8, rule.get("multiple_of", 8))
     scenes = [
         scene(label, picture, longest, rule, device)
         for (label, picture), longest in zip(pictures[:2], (side, side * 3 // 4), strict=True)
@@ -128,6 +129,7 @@ def climb(
         family=name,
         variant=variant,
         loss={"bins": 1.0} if bins else {"mse": 1.0},
+        data=Data(sizes=(taken,)),  # nothing is cropped, but the network is to be asked
         bins=Bins(strength=0.0),
         film=Film(plain=1.0),
         optimiser=Optimiser(name="adam", rate=rate, warmup=20),

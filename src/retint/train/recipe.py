@@ -21,6 +21,7 @@ Term = Literal[
     "adversarial",
     "wgan",
     "perceptual",
+    "distillation",
     "colourfulness",
     "subject",
     "distribution",
@@ -125,6 +126,14 @@ class Perceptual:
 
 
 @dataclass(frozen=True)
+class Distillation:
+    """The term `distillation`: the encoder's deepest features follow a teacher's in colour."""
+
+    weights: str = "mobilenet_v2_imagenet.safetensors"  # looked for in --backbones
+    scale: float = 1.0  # the teacher is shown the picture so many times as large
+
+
+@dataclass(frozen=True)
 class Subject:
     """The terms `subject` (labels of the corpus, learned beside colour: Iizuka et al. 2016) and
     `distribution` (Kullback-Leibler divergence to a teacher's: Vitoria et al. 2020)."""
@@ -221,6 +230,7 @@ class Recipe:
     bins: Bins = Bins()
     critic: Critic = Critic()
     perceptual: Perceptual = Perceptual()
+    distillation: Distillation = Distillation()
     subject: Subject = Subject()
     hints: Hints = Hints()
     optimiser: Optimiser = Optimiser()

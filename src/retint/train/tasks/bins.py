@@ -14,6 +14,7 @@ class BinsTerm(Term):
     """Rebalanced cross-entropy against softly encoded colours."""
 
     weights: Tensor
+    near: Tensor
 
     def __init__(self, given: Circumstances) -> None:
         super().__init__()
@@ -21,11 +22,13 @@ class BinsTerm(Term):
             raise OptionsError("the network has no bins: choose another term of loss")
         self.how = given.recipe.bins
         weights = bins.rebalancing(given.net.prior, self.how.mixing, self.how.strength)
+        near = bins.neighbours(given.net.centres, self.how.neighbours)
         self.register_buffer("weights", weights, persistent=False)
+        self.register_buffer("near", near, persistent=False)
 
     def forward(self, net: Any, answer: Answer, truth: Truth) -> Tensor:
         assert answer.logits is not None
         how, ab = self.how, truth.ab(answer.logits)
         return bins.soft_cross_entropy(
-            answer.logits, ab, net.centres, self.weights, how.neighbours, how.sigma
+            answer.logits, ab, net.centres, self.weights, self.near, how.sigma
         )
