@@ -72,7 +72,7 @@ def neighbours(centres: Tensor, k: int) -> Tensor:
     """The k nearest bins of the colours whose a and b are whole numbers, -128..128: indices (257 *
     257, k), the row of a colour being 257 * (a + 128) + b + 128.
 
-    To look them up takes a fifth of the time of `nearest`.
+    Made once, and looked up: to search them anew for every pixel takes longer than a loss may.
     """
     side = torch.arange(-REACH, REACH + 1, dtype=centres.dtype, device=centres.device)
     return nearest(torch.cartesian_prod(side, side), centres, k)[1]

@@ -30,8 +30,8 @@ class Distillation(Term):
         path = given.backbones / how.weights if given.backbones else Path(how.weights)
         if not path.is_file():
             raise OptionsError(
-                f"distillation.weights: {how.weights} is not there; give its folder with "
-                "--backbones"
+                f"distillation.weights: {how.weights} is not there: give its folder with "
+                "--backbones, or drop the term `distillation` from the recipe's loss"
             )
         teacher: Any = MobileNetV2()
         teacher.load(path)
