@@ -221,12 +221,22 @@ def test_grey_is_that_of_the_lightness():
 @pytest.mark.parametrize("block", ["basic", "bottleneck"])
 @pytest.mark.parametrize("decoder", ["deep", "wide"])
 def test_deoldifys_colours_are_those_of_its_rgb(block: str, decoder: str):
-    net = tiny("deoldify", block=block, decoder=decoder)
+    net = tiny("deoldify", block=block, decoder=decoder).eval()
     answer = net(torch.rand(2, 1, 64, 96) * 100)
     assert answer.rgb.shape == (2, 3, 64, 96)
     assert answer.rgb.min() >= 0
     assert answer.rgb.max() <= 1
     assert torch.equal(answer.ab, lab(to_linear(answer.rgb))[:, 1:])
+
+
+def test_deoldify_learns_its_way_back_from_colours_beyond_white():
+    net = tiny("deoldify").train()
+    torch.nn.init.constant_(net.last.bias, 4.0)  # every channel above 1
+    answer = net(torch.rand(2, 1, 64, 64) * 100)
+    assert answer.rgb.detach().median() > 1
+    answer.ab.square().sum().backward()
+    assert net.last.bias.grad.abs().min() > 0
+    assert net.eval()(torch.rand(2, 1, 64, 64) * 100).rgb.max() <= 1
 
 
 def test_deoldifys_attention_starts_from_nothing():

@@ -303,14 +303,15 @@ def measure(net: Any, shown: Scene) -> Learned:
 
 def field(net: Any, truth: Truth) -> tuple[int, int]:
     """Height and width of the part of a picture that the colour in its middle depends on, by
-    gradients, through some pictures of noise: one alone leaves parts of a network silent."""
+    gradients, through the picture itself and some of noise: one alone leaves parts of a network
+    silent."""
     net.eval()
     n, _, height, width = truth.L.shape
     seen = torch.zeros(height, width, dtype=torch.bool, device=truth.L.device)
     random = torch.Generator().manual_seed(0)
-    for _ in range(4):
-        L = (torch.rand(n, 1, height, width, generator=random) * 100).to(truth.L.device)
-        L.requires_grad_()
+    noise = [torch.rand(n, 1, height, width, generator=random) * 100 for _ in range(4)]
+    for picture in (truth.L, *noise):
+        L = picture.to(truth.L.device, copy=True).requires_grad_()
         answer = _answer(net, Truth(L, truth.scene, truth.subjects)).place
         answer[:, :, answer.shape[2] // 2, answer.shape[3] // 2].sum().backward()
         assert L.grad is not None
