@@ -3,7 +3,8 @@
     python benchmarks/answer.py runs/NAME/best.pt benchmarks/sets/validation.json PHOTOS
 
 Each line is one way: sizes whose answers are averaged, temperature, share of the prior added back,
-blur of the distribution's logarithms (pixels at a quarter of the size). The gain is set so that the
+blur of the distribution's logarithms (pixels at a quarter of the size), contrast and evening of the
+chroma (`retint.layers.lab.spread`). The gain is set so that the
 set is as colourful as `--vivid` of the truth; then the ways can be compared by error alone. Ways
 are tried one change at a time from the network's own; `--limit` takes fewer photographs.
 """
@@ -24,6 +25,7 @@ from retint import color, export, metrics
 from retint.bench.frozen import open_set
 from retint.bench.sets import Truth
 from retint.layers import bins
+from retint.layers.lab import spread
 from retint.models import family
 
 SIDE = 192  # shorter side at which photographs are shown, pixels
@@ -37,10 +39,13 @@ class Way:
     temperature: float
     prior_weight: float
     blur: int = 0
+    contrast: float = 1.0
+    evening: float = 0.0
 
     def __str__(self) -> str:
         sizes = "+".join(f"{scale:g}" for scale in self.scales)
-        return f"{sizes:>16}  {self.temperature:4.2f}  {self.prior_weight:+5.2f}  {self.blur:4d}"
+        distribution = f"{sizes:>16}  {self.temperature:4.2f}  {self.prior_weight:+5.2f}"
+        return f"{distribution}  {self.blur:4d}  {self.contrast:5.2f}  {self.evening:4.2f}"
 
 
 def ways(own: Way) -> Iterator[Way]:
@@ -54,6 +59,9 @@ def ways(own: Way) -> Iterator[Way]:
         yield replace(own, prior_weight=weight)
     for blur in (3, 5, 9):
         yield replace(own, blur=blur)
+    for contrast in (1.0, 1.25, 1.5, 1.75):
+        for evening in (0.0, 0.25, 0.4, 0.6):
+            yield replace(own, contrast=contrast, evening=evening)
 
 
 def logarithms(net: Any, L: Tensor, scale: float, size: Sequence[int]) -> Tensor:
@@ -72,7 +80,8 @@ def colours(net: Any, logits: Tensor, way: Way) -> Tensor:
         padded = F.pad(logits, (margin,) * 4, mode="replicate")
         logits = F.avg_pool2d(padded, way.blur, 1)
     mixed = ((net.prior + 1 / len(net.prior)) / 2).log()[:, None, None]
-    return bins.annealed_mean(logits + way.prior_weight * mixed, net.centres, way.temperature)
+    ab = bins.annealed_mean(logits + way.prior_weight * mixed, net.centres, way.temperature)
+    return spread(ab, way.contrast, way.evening)
 
 
 class Tried:
@@ -126,6 +135,7 @@ def main() -> None:
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--vivid", type=float, default=0.85)
+    parser.add_argument("--own", action="store_true", help="try the network's own way alone")
     given = parser.parse_args()
 
     name, config, weights = export.state_of(given.model)
@@ -134,8 +144,14 @@ def main() -> None:
     net.load_state_dict(weights)
     net.eval()
     how = net.config
-    own = Way(tuple(how.scales), how.temperature, how.prior_weight)
-    tried = {way: Tried() for way in dict.fromkeys(ways(own))}
+    own = Way(
+        tuple(how.scales),
+        how.temperature,
+        how.prior_weight,
+        contrast=how.contrast,
+        evening=how.evening,
+    )
+    tried = {way: Tried() for way in ([own] if given.own else dict.fromkeys(ways(own)))}
     scales = sorted(set(itertools.chain.from_iterable(way.scales for way in tried)))
     truths: list[np.ndarray] = []
     chosen = open_set(given.set, given.pictures, given.limit)
@@ -157,7 +173,8 @@ def main() -> None:
         grey.update(_lab(truth, np.zeros_like(truth[..., 1:])), truth)
     found = f"{len(truths)} photographs, grey dE {grey.compute():.2f}"
     print(f"{found}, colourfulness {given.vivid:g} of the true")
-    print("           sizes  temp  prior  blur   gain     dE    AuC      a      b     dC")
+    columns = "           sizes  temp  prior  blur  contr  even   gain     dE    AuC      a      b"
+    print(f"{columns}     dC")
     for way, kept in tried.items():
         f = kept.figures(truths, given.vivid)
         print(

@@ -11,6 +11,7 @@ from conftest import scene
 from painters import draw, write
 from retint.bench import frozen
 from retint.bench.sets import PictureSet, pictures
+from retint.data.corpus import Corpus
 from retint.errors import InputError
 
 
@@ -140,9 +141,7 @@ def silent(what: str, done: int, of: int) -> None:
 
 
 def test_validation_pictures_are_those_that_trainings_leave_out(corpus: Path, tmp_path: Path):
-    from retint.data.corpus import Corpus
-
-    found = frozen.freeze_validation(corpus, 0.5, count=8, shorter=30, progress=silent)
+    found = frozen.freeze_corpus(corpus, silent, share=0.5, count=8, shorter=30)
     frozen.write(found, tmp_path / "validation.json")
     apart = {entry.name: entry for entry in Corpus(corpus).split(0.5)[1]}
     chosen = frozen.read(tmp_path / "validation.json", corpus)
@@ -154,10 +153,20 @@ def test_validation_pictures_are_those_that_trainings_leave_out(corpus: Path, tm
     for file in chosen.files:
         assert chosen.open(file).photo.colour() == "colour"
         assert chosen.open(file).size == (40, 40)
-    again = frozen.freeze_validation(corpus, 0.5, count=8, shorter=30, progress=silent)
+    again = frozen.freeze_corpus(corpus, silent, share=0.5, count=8, shorter=30)
     assert again == found
     with pytest.raises(InputError, match="a larger share has more"):
-        frozen.freeze_validation(corpus, 0.5, count=60, shorter=30, progress=silent)
+        frozen.freeze_corpus(corpus, silent, share=0.5, count=60, shorter=30)
+
+
+def test_pictures_of_a_data_set_are_those_that_a_training_can_leave_out(corpus: Path):
+    found = frozen.freeze_corpus(corpus, silent, share=None, sources=["Dog"], count=6, shorter=30)
+    datasets = {entry.name: entry.dataset for entry in Corpus(corpus).entries}
+    assert {datasets[picture["file"]] for picture in found["pictures"]} == {"dogs"}
+    assert found["total"] == 6
+    assert found["about"] == "Of Dog; shorter side >= 30 px."
+    with pytest.raises(InputError, match="no source 'horses'"):
+        frozen.freeze_corpus(corpus, silent, share=None, sources=["horses"], count=6, shorter=30)
 
 
 def test_members_of_shards_are_named_where_they_cannot_be_read(corpus: Path):

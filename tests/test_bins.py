@@ -1,8 +1,14 @@
 """The distribution over ab bins, against the formulas written out plainly."""
 
+import dataclasses
+
+import numpy as np
 import torch
 
 from retint.layers import bins
+from retint.layers.answer import Answer
+from retint.layers.lab import spread
+from retint.models import family
 
 CENTRES = bins.grid(20.0, 60.0)
 
@@ -60,3 +66,53 @@ def test_confidence_is_high_where_the_distribution_agrees():
     for logits, low, high in ((sure, 0.99, 1.0), (unsure, 0.0, 0.2)):
         ab = bins.annealed_mean(logits, CENTRES, 0.38)
         assert low <= bins.nearness(logits, ab, CENTRES).item() <= high
+
+
+def coloured(chroma: float, hue: float = 0.6) -> torch.Tensor:
+    """A picture (2, 4, 6) whose chroma runs from none to twice as much, in one hue."""
+    way = torch.tensor([np.cos(hue), np.sin(hue)], dtype=torch.float32)
+    return way[:, None, None] * torch.linspace(0, 2 * chroma, 24).reshape(4, 6)
+
+
+def test_spread_by_nothing_changes_nothing():
+    ab = torch.stack([coloured(5.0), coloured(40.0)])
+    assert torch.allclose(spread(ab, 1.0, 0.0), ab, atol=1e-3)
+
+
+def test_contrast_is_an_exponent_on_chroma_and_leaves_the_hue():
+    ab = torch.stack([coloured(5.0), coloured(40.0)])
+    found = spread(ab, 1.5, 0.0)
+    expected = 20 * (ab.norm(dim=1) / 20) ** 1.5
+    assert torch.allclose(found.norm(dim=1), expected, atol=1e-3)
+    assert torch.allclose(found[:, 0] * ab[:, 1], found[:, 1] * ab[:, 0], atol=1e-2)
+
+
+def test_evening_draws_pictures_together_each_by_its_own_mean():
+    ab = torch.stack([coloured(5.0), coloured(40.0)])
+    means = spread(ab, 1.0, 1.0).norm(dim=1).mean((1, 2))
+    assert torch.allclose(means, torch.tensor([10.0, 10.0]), rtol=1e-3)
+    half = spread(ab, 1.0, 0.5).norm(dim=1).mean((1, 2))
+    assert torch.allclose(half[1] / half[0], torch.tensor(8.0).sqrt(), rtol=1e-3)
+    alone = spread(ab[1:], 1.5, 0.4)
+    assert torch.equal(spread(ab, 1.5, 0.4)[1:], alone)
+
+
+def test_a_grey_picture_stays_grey_and_has_gradients():
+    ab = torch.zeros(1, 2, 3, 3, requires_grad=True)
+    found = spread(ab, 1.5, 0.4)
+    assert found.abs().max() == 0
+    (slope,) = torch.autograd.grad(found.sum(), ab)
+    assert torch.isfinite(slope).all()
+
+
+def test_a_classifier_spreads_its_colours_as_configured():
+    module = family("retint")
+    torch.manual_seed(0)
+    net = module.Net(module.variants["tiny"]).eval()
+    net.set_bins(bins.grid(20.0, 60.0)[:40], torch.full((40,), 1 / 40))
+    answer = Answer(logits=torch.randn(2, 40, 6, 8) * 3)
+    plain, sure = net.colour(answer)
+    net.config = dataclasses.replace(net.config, contrast=1.5, evening=0.4, gain=1.3)
+    found, as_sure = net.colour(answer)
+    assert torch.allclose(found, 1.3 * spread(plain, 1.5, 0.4), atol=1e-4)
+    assert torch.equal(sure, as_sure)

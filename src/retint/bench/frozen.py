@@ -87,26 +87,36 @@ def read(path: Path, folder: Path | None = None, limit: int | None = None) -> Pi
     return found.limited(limit)
 
 
-def freeze_validation(
-    folder: Path, share: float, count: int, shorter: int, progress: Progress
+def freeze_corpus(
+    folder: Path,
+    progress: Progress,
+    *,
+    share: float | None,
+    sources: Sequence[str] = (),
+    count: int,
+    shorter: int,
 ) -> dict[str, Any]:
-    """The manifest of pictures that trainings on a corpus leave out for validation.
+    """The manifest of pictures out of a corpus, in turn from each of its data sets.
 
-    share: that of the trainings' recipe. count: of pictures, drawn by hash of their names in turn
-    from each of the corpus' data sets, with a shorter side of at least `shorter` pixels; those
-    without colour are passed over. Raises InputError where there are not so many.
+    share: only such as trainings with this `validation.share` leave out. sources: only of data sets
+    with one of these parts of a name; a training leaves them out by `data.sources`, and then they
+    may show kinds that it never sees. count: of pictures, drawn by hash of their names, with a
+    shorter side of at least `shorter` pixels; those without colour are passed over. Raises
+    InputError where there are not so many, or no such data set.
     """
     try:
-        from retint.data.corpus import Corpus, lot
+        from retint.data.corpus import Corpus, lot, used
+        from retint.data.select import select
     except ImportError:
         raise OptionsError("a corpus is read by Pillow: pip install 'retint[data]'") from None
-    _, apart = Corpus(folder).split(share)
+    whole = Corpus(folder)
+    entries = used(whole.entries) if share is None else whole.split(share)[1]
     drawn: dict[str, list[str]] = {}
-    for entry in sorted(apart, key=lot):
-        if entry.shorter >= shorter:
-            drawn.setdefault(entry.dataset, []).append(entry.name)
+    for entry in sorted(select(entries, sources=sources, min_side=shorter), key=lot):
+        drawn.setdefault(entry.dataset, []).append(entry.name)
     chosen: list[str] = []
-    corpus = PictureSet("validation", folder, [])
+    name = "corpus" if share is None else "validation"
+    corpus = PictureSet(name, folder, [])
     queues = [iter(drawn[dataset]) for dataset in sorted(drawn)]
     while queues and len(chosen) < count:
         for queue in list(queues):
@@ -116,10 +126,16 @@ def freeze_validation(
             elif len(chosen) < count:
                 chosen.append(file)
     if len(chosen) < count:
-        raise InputError(f"{folder}: only {len(chosen)} such pictures: a larger share has more")
-    about = f"Left out of trainings by validation.share >= {share:g}; shorter side >= {shorter} px."
-    manifest = freeze(PictureSet("validation", folder, sorted(chosen)), progress)
-    return {**manifest, "about": about, "whole": False}
+        more = "" if share is None else ": a larger share has more"
+        raise InputError(f"{folder}: only {len(chosen)} such pictures{more}")
+    said = [
+        f"of {', '.join(sources)}" if sources else "",
+        "" if share is None else f"left out of trainings by validation.share >= {share:g}",
+        f"shorter side >= {shorter} px",
+    ]
+    about = "; ".join(text for text in said if text) + "."
+    manifest = freeze(PictureSet(name, folder, sorted(chosen)), progress)
+    return {**manifest, "about": about[0].upper() + about[1:], "whole": False}
 
 
 def _parsed(path: Path) -> dict[str, Any]:

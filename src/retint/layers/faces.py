@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from retint.errors import ModelError
 from retint.layers import bins
 from retint.layers.answer import Answer
+from retint.layers.lab import spread
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class ClassifierConfig:
     bins: int = 313
     temperature: float = 0.38  # of the annealed mean
     gain: float = 1.0  # factor on the chroma, set when a model is released
+    contrast: float = 1.0  # at use: of chroma within a picture, and ...
+    evening: float = 0.0  # ... how much of the difference between pictures is taken out (`spread`)
     prior_weight: float = 0.0  # of the log prior added at use: takes back some of the rebalancing
     scales: tuple[float, ...] = (
         1.0,
@@ -135,7 +138,7 @@ class Classifier(Face):
         return bool(getattr(self.config, "subjects", 0))
 
     def colour(self, answer: Answer, tilt: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The annealed mean, and how much of the distribution lies near it."""
+        """The annealed mean, spread if so configured, and how much of the distribution is near."""
         assert answer.logits is not None
         mixed = (self.prior + 1 / len(self.prior)) / 2
         logits = answer.logits.float() + self.config.prior_weight * mixed.log()[:, None, None]
@@ -143,6 +146,8 @@ class Classifier(Face):
             logits = logits + (tilt @ self.centres.T)[:, :, None, None]
         ab = bins.annealed_mean(logits, self.centres, self.config.temperature)
         confidence = bins.nearness(logits, ab, self.centres)
+        if self.config.contrast != 1 or self.config.evening:
+            ab = spread(ab, self.config.contrast, self.config.evening)
         return ab * self.config.gain, confidence
 
     def predict(

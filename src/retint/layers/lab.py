@@ -57,6 +57,21 @@ def srgb(L: Tensor, ab: Tensor) -> Tensor:
     return from_linear((Y + away * room.amin(1, keepdim=True).clamp(max=1)).clamp(0, 1))
 
 
+def spread(ab: Tensor, contrast: float, evening: float) -> Tensor:
+    """The same hues, with chroma further apart within each picture and less so between pictures.
+
+    ab (n, 2, h, w), Lab units. Chroma C becomes 20 (C / 20) ** contrast: guesses are too alike,
+    pale where there is no colour and no more than pale where there is much. Then each picture is
+    divided by (its mean chroma / 10) ** evening, where a mean below 1 counts as 1: with an evening
+    of 1 all would be as colourful as each other. A contrast of 1 and an evening of 0 change
+    nothing.
+    """
+    chroma = ab.square().sum(1, keepdim=True).add(1e-6).sqrt()
+    ab = ab * (chroma / 20) ** (contrast - 1)
+    mean = (ab.square().sum(1, keepdim=True) + 1e-6).sqrt().mean((2, 3), keepdim=True)
+    return ab * (mean.clamp_min(1) / 10) ** -evening
+
+
 def _f(t: Tensor) -> Tensor:
     return torch.where(
         t > (6 / 29) ** 3, t.clamp_min(1e-8) ** (1 / 3), t * (29 / 6) ** 2 / 3 + 4 / 29

@@ -115,7 +115,7 @@ class Net(Regressor):
         x = torch.cat((self.shuffle(x), rgb), 1)
         x = self.last(x + self.cross(x)).float()
         rgb = self.units.back((2 * torch.sigmoid(x) - 1) * REACH)
-        if not self.training:  # what is cut off teaches nothing, and the authors' training cuts nothing
+        if not self.training:  # what is cut off teaches nothing; the authors' training cuts nothing
             rgb = rgb.clamp(0, 1)
         return Answer(ab=lab(to_linear(rgb))[:, 1:], rgb=rgb)
 

@@ -1,4 +1,4 @@
-"""`retint bench freeze`: make a benchmark of a folder, or of a corpus' validation pictures."""
+"""`retint bench freeze`: make a benchmark of a folder, or of pictures of a corpus."""
 
 from pathlib import Path
 
@@ -19,16 +19,19 @@ import click
     metavar="SHARE",
     help="Of a corpus: take pictures that trainings with this validation.share leave out.",
 )
+@click.option("--source", "sources", multiple=True, metavar="NAME",
+              help="Of a corpus: take pictures of this data set; again for more.")  # fmt: skip
 @click.option("--pictures", "count", type=click.IntRange(1), default=300, show_default=True,
-              help="With --validation: so many, evenly from its data sets.")  # fmt: skip
+              help="Of a corpus: so many, evenly from its data sets.")  # fmt: skip
 @click.option("--shorter", type=click.IntRange(1), default=192, show_default=True,
-              help="With --validation: least length of their shorter side, in pixels.")  # fmt: skip
+              help="Of a corpus: least length of their shorter side, in pixels.")  # fmt: skip
 def command(
     folder: Path,
     output: Path,
     name: str | None,
     about: str,
     validation: float | None,
+    sources: tuple[str, ...],
     count: int,
     shorter: int,
 ) -> None:
@@ -42,10 +45,12 @@ def command(
     from retint.cli.bench._progress import progress_bars
 
     with progress_bars() as progress:
-        if validation is None:
+        if validation is None and not sources:
             manifest = frozen.freeze(PictureSet.of_folder(folder), progress)
         else:
-            manifest = frozen.freeze_validation(folder, validation, count, shorter, progress)
+            manifest = frozen.freeze_corpus(
+                folder, progress, share=validation, sources=sources, count=count, shorter=shorter
+            )
     manifest["name"] = name or manifest["name"]
     manifest["about"] = about or manifest["about"]
     frozen.write(manifest, output)
