@@ -210,6 +210,17 @@ def test_what_was_exported_can_be_exported_again(tmp_path: Path):
         export.export([first], tmp_path, name="mine", version="8", changes=["vain=0.0"])
 
 
+def test_a_file_that_is_older_than_a_setting_can_be_given_it(tmp_path: Path):
+    path = keep(basic(4), tmp_path / "last.pt")
+    older = checkpoint.load(path)
+    del older["config"]["gain"]
+    checkpoint.save(path, older)
+    (file,) = export.export(
+        [path], tmp_path, name="mine", version="7", changes=["gain=0.5"], formats=["safetensors"]
+    )
+    assert read(file.path).config["gain"] == 0.5
+
+
 def test_files_without_a_network_are_named(tmp_path: Path, fake_onnx: Path):
     kept = keep(basic(0), tmp_path / "last.pt")
     with pytest.raises(ModelError, match="no network to be rebuilt from"):

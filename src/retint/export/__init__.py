@@ -6,7 +6,7 @@ import json
 import tempfile
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from retint.export.network import Network, read, state_of
 from retint.export.parity import PARITY, difference
 from retint.export.quantize import Coarseness
 from retint.hub import Card, sha256
-from retint.models import build
+from retint.models import build, family
 
 __all__ = [
     "KINDS", "PARITY", "Written", "about", "export", "mixed", "read", "routed", "soup", "state_of",
@@ -175,10 +175,12 @@ def _figures(coarseness: Coarseness) -> dict[str, float]:
 
 def _changed(network: Network, changes: Sequence[str]) -> Network:
     config = dict(network.config)
+    # what an older file does not say yet can be said too
+    known = [field.name for field in fields(family(network.family).Config)]
     for change in changes:
         key, _, value = change.partition("=")
-        if key not in config:
-            raise OptionsError(f"{change}: the network has {', '.join(config)}")
+        if key not in known:
+            raise OptionsError(f"{change}: the network has {', '.join(known)}")
         try:
             given = tomllib.loads(f"v = {value}")["v"]
         except tomllib.TOMLDecodeError as error:
