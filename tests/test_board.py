@@ -1,6 +1,7 @@
 """The leaderboard: recipes cut alike, trainings that go on, ranks, claims, the page."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from PIL import Image
 
 from retint.apart import apart
 from retint.bench.statistics import Difference
+from retint.board import before as earlier
 from retint.board import judging, standings, trained
 from retint.board import plan as plans
+from retint.board.before import taken_over
 from retint.board.claims import decided, together, weigh
 from retint.board.page import page
 from retint.board.plan import Claim, Network
@@ -150,6 +153,22 @@ def test_the_board_has_every_family_and_the_claims_name_what_there_is():
         assert cut.validation.share >= 0.05  # what is judged by is apart
 
 
+def test_a_family_that_the_plan_does_not_know_of_is_on_the_board(tmp_path: Path):
+    folder = tmp_path / "recipes"
+    folder.mkdir()
+    for family in ("batch", "newcomer"):
+        tiny(folder, family)
+    tiny(folder, "batch").rename(folder / "batch-longer.toml")
+    tiny(folder, "batch")
+    (tmp_path / "plan.toml").write_text(
+        "pictures = 64\nrecipes = 'recipes'\n"
+        "[[networks]]\nname = 'b'\nrecipe = 'recipes/batch.toml'"
+    )
+    networks = plans.load(tmp_path / "plan.toml").networks
+    assert list(networks) == ["b", "newcomer"]
+    assert networks["newcomer"] == Network("newcomer", folder / "newcomer.toml", 64)
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -243,9 +262,9 @@ def test_the_page_ranks_the_unfinished_apart():
     assert json.loads(json.dumps(found))["networks"][0]["rank"] == [1, 1]
     text = page(found, "retint leaderboard", "found.json", "curves.svg")
     top, unfinished = text.split("## Unfinished")
-    assert top.index("| 1 | `better` | 12,345 |") < top.index("| 2 | `good` |")
+    assert top.index("| 1 | `better` | 12,345 | 6,400 |") < top.index("| 2 | `good` |")
     assert "| 8.99 (" in next(line for line in top.splitlines() if line.startswith("|  | *grey* |"))
-    assert "| 1 | `early` 64 of 6,400 pictures |" in unfinished
+    assert "| 1 | `early` | 12,345 | 64 of 6,400 |" in unfinished
     assert "| shuffled |" in unfinished
     assert "`absent` failed: no memory" in unfinished
     assert "| 000 | better is better |" in unfinished
@@ -253,6 +272,77 @@ def test_the_page_ranks_the_unfinished_apart():
     assert "All brown." in text
     assert "](curves.svg)" in text
     assert "](found.json)" in text
+
+
+def test_networks_too_slow_for_all_pictures_have_a_table_of_their_own():
+    rows = {r["name"]: r for r in (row("all of them", 8.0), row("fewer", 7.0), row("grey", 9.0))}
+
+    def line(name: str, pictures: int) -> Line:
+        network = Network(name, Path("r.toml"), pictures)
+        return Line(network, State(pictures, 1.0, True), 1, {"validation": rows[name]})
+
+    found = board(
+        [line("fewer", 320), line("all of them", 6400)],
+        {"validation": {"set": {"pictures": 60}, "rows": list(rows.values())}},
+        circumstances={"date": "2020-01-01T00:00:00"},
+    )
+    assert [n["rank"] for n in found["networks"]] == [[1, 1], [1, 1]]
+    top, below = page(found, "c", "j", None).split("## Those for which these are too many")
+    assert "`all of them` | 1 | 6,400 |" in top
+    assert "`fewer` | 1 | 320 |" in below
+    assert "*grey*" in top
+    assert "*grey*" in below
+
+
+# ---- pages made before
+
+
+def paged(pictures: Mapping[str, tuple[int, float]], sha256: str = "s") -> dict[str, Any]:
+    """A page of networks with so many pictures seen, of 64, and such errors."""
+    rows = {name: row(name, error) for name, (_, error) in pictures.items()}
+    claim = Claim("c", "000", "a is better", ("a",), ("b",), "delta_e", "less")
+    judged = {name: r for name, r in rows.items() if pictures[name][0] == 64}
+    return board(
+        [
+            Line(
+                Network(name, Path("r.toml"), 64),
+                State(seen, 1.0, seen == 64),
+                1,
+                {"validation": rows[name]} if seen else {},
+            )
+            for name, (seen, _) in pictures.items()
+        ],
+        {"validation": {"set": {"pictures": 60, "sha256": sha256}, "rows": list(rows.values())}},
+        [weigh(claim, judged)],
+        pictures=64,
+        circumstances={"date": "2020-01-01T00:00:00"},
+    )
+
+
+def test_what_a_page_said_before_stays_where_its_trainings_are_gone():
+    before = paged({"a": (64, 7.0), "b": (64, 8.0), "c": (32, 6.0)})
+    found = taken_over(paged({"a": (0, 0), "b": (0, 0), "c": (0, 0)}), before)
+    lines = {line["name"]: line for line in found["networks"]}
+    assert lines["a"]["figures"] == before["networks"][0]["figures"]
+    assert (lines["a"]["rank"], lines["b"]["rank"]) == ([1, 1], [2, 2])
+    assert lines["a"]["made"] == "2020-01-01T00:00:00"
+    assert lines["c"]["pictures"] == 0  # what was unfinished is not kept
+    assert found["claims"][0]["verdict"] == "confirmed"
+    text = page(found, "c", "j", None)
+    assert "Taken over from 2020-01-01: `a`, `b`, claims." in text
+    # and from that page again, with the date of the first
+    again = taken_over(paged({"a": (0, 0), "b": (64, 8.0), "c": (0, 0)}), found)
+    assert {n["name"]: n["rank"] for n in again["networks"]} == {"a": None, "b": None, "c": None}
+    assert again["networks"][0]["made"] == "2020-01-01T00:00:00"
+
+
+def test_nothing_is_taken_over_from_other_pictures_or_from_what_is_no_page(tmp_path: Path):
+    here = paged({"a": (0, 0), "b": (64, 8.0)})
+    found = taken_over(here, paged({"a": (64, 7.0), "b": (64, 9.0)}, sha256="others"))
+    assert [line["pictures"] for line in found["networks"]] == [64, 0]
+    (tmp_path / "page.json").write_text("[]")
+    with pytest.raises(InputError, match="cannot be taken over"):
+        earlier.load(tmp_path / "page.json")
 
 
 def test_a_class_is_judged_by_what_its_networks_were_not_shown(tmp_path: Path):

@@ -96,6 +96,7 @@ class Leaderboard:
             [self._line(network, judgements) for network in self.plan.networks.values()],
             judgements,
             self._tests(sets.get("validation"), data),
+            pictures=self.plan.pictures,
             beside=(*standings.BASELINES, *self.plan.references),
             circumstances=circumstances() | busy,  # times depend on how busy the machine is
             remarks=self.plan.remarks,

@@ -3,19 +3,22 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from retint.board.standings import BASELINES
+from retint.board.standings import BASELINES, GROUPS, Group, group
 
 COLUMNS = (
-    "rank", "network", "parameters", "ms", "CPU min", "dE validation", "dE eval",
+    "rank", "network", "parameters", "pictures", "ms", "CPU min", "dE validation", "dE eval",
     "colour", "AuC", "no better than",
 )  # fmt: skip
+
+TITLES: dict[Group, str] = {
+    "all": "## Those that have seen all their pictures",
+    "fewer": "## Those for which these are too many",
+    "unfinished": "## Unfinished",
+}
 
 
 def page(found: Mapping[str, Any], command: str, json: str, curves: str | None) -> str:
     """What `standings.board` found, by a command. json, curves: names of files beside the page."""
-    networks = found["networks"]
-    finished = [line for line in networks if line["finished"]]
-    others = [line for line in networks if not line["finished"]]
     about = found["circumstances"]
     busy = about.get("load", 0) > about.get("threads", 1)
     parts = [
@@ -23,8 +26,8 @@ def page(found: Mapping[str, Any], command: str, json: str, curves: str | None) 
         _introduction(found),
         f"Made {about['date'][:10]} by `{command}`; everything in figures is in [{json}]({json})."
         + (" Other programs ran too: times are upper bounds." if busy else ""),
-        *_table("## Those that have seen all their pictures", finished, found["beside"]),
-        *(_table("## Unfinished", others, {}) if others else ()),
+        *_taken_over(found),
+        *(part for chosen in GROUPS for part in _group(found, chosen)),
         _legend(found),
         *([f"![Measured during the trainings]({curves})"] if curves else ()),
         *(["## What one sees", found["remarks"]] if found["remarks"] else ()),
@@ -34,30 +37,59 @@ def page(found: Mapping[str, Any], command: str, json: str, curves: str | None) 
 
 
 def _introduction(found: Mapping[str, Any]) -> str:
-    wanted = sorted({line["wanted"] for line in found["networks"]})
-    seen = " or ".join(f"{count:,}" for count in wanted)
+    fewer = any(line["wanted"] < found["pictures"] for line in found["networks"])
     sets = found["sets"]
     judged = " and ".join(
         f"{about['pictures']} of the set `{name}`" for name, about in sets.items()
     )
     return (
-        f"Every network is to be shown {seen} pictures, with its own loss and otherwise all "
-        "alike ([how](cli.md#retint-leaderboard)). That is minutes of training where "
+        f"Every network is to be shown {found['pictures']:,} pictures, with its own loss and "
+        "otherwise all alike ([how](cli.md#retint-leaderboard))"
+        + (
+            "; one that is too slow for that fewer, about as many as ten minutes of processor "
+            "time allow"
+            if fewer
+            else ""
+        )
+        + ". That is minutes of training where "
         "their authors took days: the table says who learns fast, not who is good in the end. "
         f"Judged on {judged or 'nothing yet'}, from which none of them learned."
     )
 
 
+def _taken_over(found: Mapping[str, Any]) -> list[str]:
+    """What is older than the page, by its date."""
+    older: dict[str, list[str]] = {}
+    for line in found["networks"]:
+        if "made" in line:
+            older.setdefault(line["made"][:10], []).append(f"`{line['name']}`")
+    for date in {claim["made"][:10] for claim in found["claims"] if "made" in claim}:
+        older.setdefault(date, []).append("claims")
+    return [f"Taken over from {date}: {', '.join(what)}." for date, what in sorted(older.items())]
+
+
+def _group(found: Mapping[str, Any], chosen: Group) -> list[str]:
+    """The table of a group, with the baselines below those that have seen all their pictures."""
+    lines = [
+        line
+        for line in found["networks"]
+        if group(line["finished"], line["wanted"], found["pictures"]) == chosen
+    ]
+    if not lines and chosen != "all":
+        return []
+    return _table(TITLES[chosen], lines, {} if chosen == "unfinished" else found["beside"])
+
+
 def _table(
     title: str, lines: Sequence[Mapping[str, Any]], baselines: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
-    rows = [COLUMNS, ["---:", "---", *["---:"] * 7, "---"]]
+    rows = [COLUMNS, ["---:", "---", *["---:"] * 8, "---"]]
     rows += [_row(line) for line in lines]
     names = dict.fromkeys(name for rows_of in baselines.values() for name in rows_of)
     for name in names:
         of = {set_: rows_of.get(name, {}) for set_, rows_of in baselines.items()}
         about = name if name in BASELINES else f"`{name}`, as released"
-        rows.append(["", f"*{about}*", "", "", "", *_figures(of), ""])
+        rows.append(["", f"*{about}*", "", "", "", "", *_figures(of), ""])
     return [title, "\n".join(f"| {' | '.join(row)} |" for row in rows)]
 
 
@@ -65,18 +97,23 @@ def _row(line: Mapping[str, Any]) -> list[str]:
     name = f"`{line['name']}`"
     if line["failed"]:
         name += f" failed: {line['failed']}"
-    elif not line["finished"]:
-        seen = f"{line['pictures']:,} of {line['wanted']:,} pictures"
-        name += f" {seen if line['pictures'] else 'not begun'}"
     return [
         _rank(line["rank"]),
         name,
         f"{line['parameters']:,}" if line["parameters"] else "",
+        _seen(line),
         f"{line['ms']:.0f}" if line["ms"] else "",
         f"{line['cpu_minutes']:.1f}" if line["cpu_minutes"] else "",
         *_figures(line["figures"]),
         _no_better(line["no_better_than"]),
     ]
+
+
+def _seen(line: Mapping[str, Any]) -> str:
+    """How many pictures, and of how many where the training has not ended."""
+    if line["finished"]:
+        return f"{line['pictures']:,}"
+    return f"{line['pictures']:,} of {line['wanted']:,}" if line["pictures"] else "not begun"
 
 
 def _no_better(than: Mapping[str, Sequence[str]]) -> str:

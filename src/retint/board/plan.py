@@ -1,12 +1,15 @@
 """What a leaderboard is about: networks to be taught alike, and claims about them; from TOML."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from retint.errors import InputError, OptionsError
+
+PICTURES = 6400
+"""What each network of a plan is shown."""
 
 Expectation = Literal["less", "more", "same"]
 EXPECTATIONS: tuple[Expectation, ...] = ("less", "more", "same")
@@ -55,12 +58,14 @@ class Claim:
 @dataclass(frozen=True)
 class Plan:
     """Networks by name, in the order in which they are trained, claims about them, released models
-    to stand beside them, and remarks of those who looked at what came out."""
+    to stand beside them, remarks of those who looked at what came out; and how many pictures every
+    network is shown that does not say otherwise."""
 
     networks: Mapping[str, Network]
     claims: tuple[Claim, ...] = ()
     references: tuple[str, ...] = ()
     remarks: str = ""
+    pictures: int = PICTURES
 
 
 def load(path: Path, known: Mapping[str, Network] | None = None) -> Plan:
@@ -71,6 +76,8 @@ def load(path: Path, known: Mapping[str, Network] | None = None) -> Plan:
     `pictures` counts for all networks that do not say otherwise. `[[networks]]` have a `name`, and
     `recipe` (a path from the plan's folder; without one ../recipes/NAME.toml), `set`, `seeds`,
     `average`, `classes`, `note`; one with seeds stands for as many networks, NAME-0, NAME-1...
+    recipes: a folder; what it has of families that no network of the plan is of, in a recipe of the
+    family's name, belongs to the plan too, last.
     `[[claims]]` have `name`, `seed`, `says`, `of`, `against`, `measure`, `expects`, and may have
     `margin`, `classes`, `compares`.
     """
@@ -78,7 +85,7 @@ def load(path: Path, known: Mapping[str, Network] | None = None) -> Plan:
         table = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path}: {error}") from None
-    everyone = int(table.get("pictures", 6400))
+    everyone = int(table.get("pictures", PICTURES))
     networks: dict[str, Network] = {}
     seeds: dict[str, int] = {}
     for row in _rows(path, table, "networks"):
@@ -87,6 +94,9 @@ def load(path: Path, known: Mapping[str, Network] | None = None) -> Plan:
                 raise OptionsError(f"{path}: two networks are called {network.name}")
             networks[network.name] = network
         seeds[str(row["name"])] = int(row.get("seeds", 0))
+    if "recipes" in table:
+        for recipe in _others(path.parent / table["recipes"], networks.values()):
+            networks[recipe.stem] = Network(recipe.stem, recipe, everyone)
     there = {*networks, *(known or {})}
     for network in networks.values():
         for part in network.average:
@@ -94,7 +104,8 @@ def load(path: Path, known: Mapping[str, Network] | None = None) -> Plan:
                 raise OptionsError(f"{path}: {network.name} averages {part}, which is not there")
     claims = tuple(_claim(path, row, seeds) for row in _rows(path, table, "claims"))
     references = tuple(map(str, table.get("references", ())))
-    return Plan(networks, claims, references, str(table.get("remarks", "")).strip())
+    remarks = str(table.get("remarks", "")).strip()
+    return Plan(networks, claims, references, remarks, everyone)
 
 
 _NETWORK = {"name", "recipe", "set", "seeds", "average", "classes", "note", "pictures"}
@@ -131,6 +142,24 @@ def _networks(path: Path, row: Mapping[str, Any], everyone: int) -> list[Network
         )
         for seed in range(seeds or 1)
     ]
+
+
+def _others(folder: Path, networks: Iterable[Network]) -> list[Path]:
+    """Recipes that bear the names of families of which none of the networks is."""
+    shown = {network.name for network in networks}
+    shown |= {_family(network.recipe) for network in networks if not network.average}
+    return [
+        path
+        for path in sorted(folder.glob("*.toml"))
+        if path.stem == _family(path) and path.stem not in shown
+    ]
+
+
+def _family(recipe: Path) -> str:
+    try:
+        return str(tomllib.loads(recipe.read_text("utf-8")).get("family", ""))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{recipe}: {error}") from None
 
 
 def _claim(path: Path, row: Mapping[str, Any], seeds: Mapping[str, int]) -> Claim:

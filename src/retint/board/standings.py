@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from retint.board.claims import Tested, difference
-from retint.board.plan import Network
+from retint.board.plan import PICTURES, Network
 from retint.board.trained import State
+
+Group = Literal["all", "fewer", "unfinished"]
+GROUPS: tuple[Group, ...] = ("all", "fewer", "unfinished")
+"""Networks that can be compared: those that have seen all their pictures, those that were to see
+fewer than the others and have, and the rest."""
 
 MEASURE = "delta_e"
 BASELINES = ("grey", "mean colour")
@@ -35,25 +40,32 @@ def board(
     judgements: Mapping[str, Mapping[str, Any]],
     tests: Sequence[Tested] = (),
     *,
+    pictures: int = PICTURES,
     beside: Sequence[str] = BASELINES,
     circumstances: Mapping[str, Any],
     remarks: str = "",
 ) -> dict[str, Any]:
     """Everything as plain values for JSON.
 
-    judgements: `bench --json` by the set's name, the first one the set that ranks. The finished
-    are ranked among themselves, then the unfinished among themselves, then those not judged.
+    judgements: `bench --json` by the set's name, the first one the set that ranks. Networks are
+    ranked among those of their group (`group`), those not judged last. pictures: what the plan
+    shows to everyone.
     beside: rows of the judgements that have no rank.
     """
     first = next(iter(judgements), "")
     rows = {set_: rows_of(found) for set_, found in judgements.items()}
     found: list[dict[str, Any]] = []
-    for ended in (True, False):
-        group = [line for line in lines if line.state.ended is ended]
-        ranks = ranked({line.network.name: line.judged.get(first) for line in group})
-        group.sort(key=lambda line: _order(line, first))
-        found += [_line(line, ranks.get(line.network.name), rows) for line in group]
+    for chosen in GROUPS:
+        members = [
+            line
+            for line in lines
+            if group(line.state.ended, line.network.pictures, pictures) == chosen
+        ]
+        ranks = ranked({line.network.name: line.judged.get(first) for line in members})
+        members.sort(key=lambda line: _order(line, first))
+        found += [_line(line, ranks.get(line.network.name), rows) for line in members]
     return {
+        "pictures": pictures,
         "circumstances": dict(circumstances),
         "sets": {
             set_: {k: about for k, about in found["set"].items() if k != "files"}
@@ -67,6 +79,12 @@ def board(
         "claims": [_test(test) for test in tests],
         "remarks": remarks,
     }
+
+
+def group(finished: bool, wanted: int, pictures: int) -> Group:
+    """Which table a network belongs to, that is to be shown `wanted` pictures where everyone is
+    shown `pictures`."""
+    return "unfinished" if not finished else "all" if wanted >= pictures else "fewer"
 
 
 def rows_of(judgement: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

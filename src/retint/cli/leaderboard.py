@@ -65,6 +65,11 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True,
               help="Of a training.")  # fmt: skip
 @click.option(
+    "--before",
+    type=_FILE,
+    help="JSON of an earlier page: what it has of networks without a training in --runs stays.",
+)
+@click.option(
     "-o",
     "--output",
     type=_FILE,
@@ -85,6 +90,7 @@ def command(
     only: tuple[str, ...],
     cpu_minutes: float,
     threads: int,
+    before: Path | None,
     output: Path,
 ) -> None:
     """Teach the networks of PLAN alike, judge them alike, and write one table.
@@ -94,10 +100,12 @@ def command(
     time, and resumed over days.
     """
     from retint.bench.frozen import open_set
+    from retint.board import before as earlier
     from retint.board import plan as plans
     from retint.board.leaderboard import Leaderboard, Lessons
 
     chosen = plans.load(plan)
+    there = earlier.load(before) if before else None
     claimed = plans.load(claims, chosen.networks) if claims else plans.Plan({})
     board = Leaderboard(chosen, claimed, runs, tell=partial(click.echo, err=True), progress=_told)
     for name in only:
@@ -115,6 +123,8 @@ def command(
         root = final_pictures or shared("eval", "--eval-pictures")
         sets["eval"] = open_set(final, _root(final, root), limit)
     found = board.judge(sets, corpus)
+    if there:
+        found = earlier.taken_over(found, there)
     given = {"--claims": claims, "--validation": validation, "--eval": final, "--limit": limit}
     said = " ".join(f"{option} {value}" for option, value in given.items() if value)
     _write(found, f"retint leaderboard {plan} {said}", output, _curves(board, output))

@@ -92,6 +92,7 @@ def command(
         raise OptionsError(f"training needs {error.name}: pip install 'retint[train]'") from None
 
     device = machine.device(device)
+    machine.keep_memory()
     torch.set_num_threads(threads or available_threads())
     shown = [overfit.read(path) for path in pictures] or overfit.default_pictures()
     table = ladder.read(output) if output else {}
