@@ -90,8 +90,7 @@ def measured(name: str, variant: str) -> dict[str, Any]:
         net.set_bins(bins.grid(10.0)[nearest], torch.full((config.bins,), 1 / config.bins))
     side = net.size["fixed"][0] if "fixed" in net.size else 256
     # random weights make huge numbers of statistics that are none
-    settle(net.train(), lambda: net(torch.rand(2, 1, side, side) * 100))
-    net.eval()
+    settle(net, lambda: net(torch.rand(2, 1, side, side) * 100))
     card = {"name": name, "version": "0", "license": "MIT", "weights_license": "none: random"}
     network = Network(name, vars(config), net.state_dict(), card | {"working_size": 256})
     with tempfile.TemporaryDirectory() as folder:

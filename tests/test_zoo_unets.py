@@ -235,6 +235,13 @@ def test_a_network_of_large_pictures_climbs(
     assert (learned.width, learned.height) == (256, 256)
 
 
+def test_a_network_with_noise_is_judged_as_it_is_used(pictures: tuple[Path, Path]):
+    """Noise that batch norm's statistics were not of would be most of what it answers."""
+    shown = [overfit.read(path) for path in pictures]
+    climbed = overfit.climb("pix2pix-wgan", shown, variant="tiny", side=32, steps=150, rate=3e-3)
+    assert [rung.verdict for rung in climbed.rungs] == ["learned", "learned"]
+
+
 def test_a_network_too_small_is_found_out(tmp_path: Path):
     """Colours that no 7x7 pixels of grey tell: a step in hue where the lightness is one."""
     half = np.full((32, 32, 3), 127, np.uint8)

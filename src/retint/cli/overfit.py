@@ -73,8 +73,8 @@ def command(
     A network that cannot learn one picture by heart will not learn thousands. The bar is a mean
     squared error of ab / 128 below 0.001 and below 5 % of the picture's variance; networks of bins
     learn their distribution, and their colours are held to the 5 %. One that stays above it is
-    tried with twice the steps; where that takes the error no lower than four fifths, it is too
-    small for these pictures.
+    tried with twice the steps; where that takes the error no lower than four fifths, and it has few
+    weights or does not see all of a picture, it is too small.
     """
     if not family and not every:
         raise click.UsageError("name a family, or --all")

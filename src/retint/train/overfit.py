@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from retint.data.picture import decode
 from retint.errors import InputError, OptionsError
-from retint.layers.norms import settle
+from retint.layers.norms import settle, settled
 from retint.models import family
 from retint.train import film, network
 from retint.train.course import falling
@@ -110,9 +110,9 @@ def climb(
     what the network takes. A family of bins learns its distribution (without rebalancing) and is
     judged by its colours, by SHARE alone: a bin is 10 Lab units wide. The weights start anew for
     each rung, which takes `steps`, or as many as `minutes` allow. A rung that is not reached is
-    tried with twice of both: where that takes the loss no lower than GAIN of it, and was not cut
-    short, the network is too small for the pictures, and is spared the next rung; else it is not
-    there yet.
+    tried with twice of both: where that takes the loss no lower than GAIN of it, was not cut
+    short, and the network has fewer weights than the pictures have numbers, or does not see all of
+    them, it is too small, and is spared the next rung; else it is not there yet.
     OptionsError for less than two pictures, for pictures so small that batch norm has nothing to
     average, and for an unknown variant; ModelError for an unknown family.
     """
@@ -139,6 +139,8 @@ def climb(
     net: Any = None
     for count in (1, 2):
         net, rung = _rung(recipe, scenes[:count], minutes, device)
+        if rung.verdict == "too small" and is_able(net, scenes[:count]):
+            rung = replace(rung, verdict="not yet")
         rungs.append(rung)
         tell(f"{name}: {say(rung)}")
         if rung.verdict == "too small":
@@ -236,15 +238,24 @@ def is_learned(loss: dict[Any, float]) -> Callable[[Learned], bool]:
     return lambda picture: picture.loss < bar and picture.share < SHARE
 
 
+def is_able(net: Any, scenes: Sequence[Scene]) -> bool:
+    """Whether a network has as many weights as the pictures' ab have numbers, and sees all of
+    each."""
+    weights = sum(p.numel() for p in net.parameters())
+    numbers = sum(2 * shown.truth.L.numel() for shown in scenes)
+    seen = (field(net, shown.truth) == shown.truth.L.shape[2:] for shown in scenes)
+    return weights >= numbers and all(seen)
+
+
 def _learn(
     recipe: Recipe, scenes: Sequence[Scene], minutes: float | None, device: str
 ) -> tuple[Any, int]:
     """A new network trained for the recipe's steps, or for `minutes`, each step on every picture;
     and the steps taken.
 
-    Pictures of different sizes cannot share a batch, so that batch norm sees them one by one. In
-    the second half it goes by the statistics of them all, which are what is used later; they follow
-    the weights every few steps, for what batch norm does not hold grows without bounds.
+    The first half is as any training. In the second half the network is as it is used: without
+    dropout, and with batch norm by the statistics of all the pictures, which cannot share a batch,
+    being of different sizes; these follow the weights every few steps.
     """
     torch.manual_seed(recipe.seed)
     net = network.build(recipe, classes=[], colours=lambda: _colours(scenes), backbones=None)
@@ -252,30 +263,34 @@ def _learn(
     given = Circumstances(recipe, net, None, [], torch.device(device), lambda module: module)
     (term,) = terms(recipe.loss, given).values()
     optimiser = network.optimiser(net, recipe.optimiser, 1.0)
-    settled: Sequence[nn.Module] = ()
+    norms: Sequence[Any] = ()
+
+    def show() -> None:
+        for shown in scenes:
+            _answer(net, shown.truth)
+
     step, begun, limit = 0, time.monotonic(), 60 * minutes if minutes else float("inf")
     while (done := max(step / recipe.schedule.steps, (time.monotonic() - begun) / limit)) < 1:
-        net.train()
-        if done >= 0.5:
-            if not settled or step % SETTLED == 0:
-                settled = settle(net, lambda: [_answer(net, shown.truth) for shown in scenes])
-            for norm in settled:
-                norm.eval()
+        if done < 0.5:
+            net.train()
+        elif not norms or step % SETTLED == 0:
+            norms = settle(net, show)
         factor = min(1, (step + 1) / recipe.optimiser.warmup) * falling(recipe.schedule, done)
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * factor
         optimiser.zero_grad()
         for shown in scenes:
             try:
-                answer = _answer(net, shown.truth)
+                with settled(norms):
+                    answer = _answer(net, shown.truth)
             except ValueError as error:  # batch norm of a single place
                 raise OptionsError(f"{recipe.name}: {error}; take larger pictures") from None
             (term(net, answer, shown.truth) / len(scenes)).backward()
         nn.utils.clip_grad_norm_(net.parameters(), recipe.optimiser.clip)
         optimiser.step()
         step += 1
-    settle(net.train(), lambda: [_answer(net, shown.truth) for shown in scenes])
-    return net.eval(), step
+    settle(net, show)
+    return net, step
 
 
 def _answer(net: Any, truth: Truth) -> Any:
