@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -260,7 +261,7 @@ def test_the_page_ranks_the_unfinished_apart():
         remarks="All brown.",
     )  # fmt: skip
     assert json.loads(json.dumps(found))["networks"][0]["rank"] == [1, 1]
-    text = page(found, "retint leaderboard", "found.json", "curves.svg")
+    text = page(found, "retint leaderboard", "found.json", ["curves.svg"])
     top, unfinished = text.split("## Unfinished")
     assert top.index("| 1 | `better` | 12,345 | 6,400 |") < top.index("| 2 | `good` |")
     assert "| 8.99 (" in next(line for line in top.splitlines() if line.startswith("|  | *grey* |"))
@@ -287,7 +288,7 @@ def test_networks_too_slow_for_all_pictures_have_a_table_of_their_own():
         circumstances={"date": "2020-01-01T00:00:00"},
     )
     assert [n["rank"] for n in found["networks"]] == [[1, 1], [1, 1]]
-    top, below = page(found, "c", "j", None).split("## Those for which these are too many")
+    top, below = page(found, "c", "j", []).split("## Those for which these are too many")
     assert "`all of them` | 1 | 6,400 |" in top
     assert "`fewer` | 1 | 320 |" in below
     assert "*grey*" in top
@@ -328,7 +329,7 @@ def test_what_a_page_said_before_stays_where_its_trainings_are_gone():
     assert lines["a"]["made"] == "2020-01-01T00:00:00"
     assert lines["c"]["pictures"] == 0  # what was unfinished is not kept
     assert found["claims"][0]["verdict"] == "confirmed"
-    text = page(found, "c", "j", None)
+    text = page(found, "c", "j", [])
     assert "Taken over from 2020-01-01: `a`, `b`, claims." in text
     # and from that page again, with the date of the first
     again = taken_over(paged({"a": (0, 0), "b": (64, 8.0), "c": (0, 0)}), found)
@@ -397,3 +398,12 @@ def test_two_families_are_taught_judged_and_listed(tmp_path: Path):
     done = CliRunner().invoke(main, [str(word) for word in words])
     assert done.exit_code == 0, done.output
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("*.onnx")}
+    # on a machine without the trainings, from the page alone
+    words[words.index("--runs") + 1] = tmp_path / "nothing"
+    words += ["--cpu-minutes", "0", "--before", tmp_path / "board.json"]
+    done = CliRunner().invoke(main, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    again = json.loads((tmp_path / "board.json").read_text())
+    assert again["networks"] == [{"made": ANY, **line} for line in found["networks"]]
+    assert again["claims"] == [{"made": ANY, **claim} for claim in found["claims"]]
+    assert "](board.svg)" in (tmp_path / "board.md").read_text()

@@ -13,7 +13,7 @@ def load(path: Path) -> dict[str, Any]:
     """The JSON of an earlier page. InputError where it is none."""
     try:
         found = json.loads(path.read_text("utf-8"))
-        if {"circumstances", "sets", "networks", "claims"} <= found.keys():
+        if {"circumstances", "sets", "networks", "beside", "claims"} <= found.keys():
             return found
         reason = "not a leaderboard's"
     except (OSError, ValueError, AttributeError) as error:
@@ -25,9 +25,9 @@ def taken_over(found: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str,
     """`standings.board` with what an earlier one says of finished networks that have not begun
     here, and of claims that are not tested here.
 
-    Only judgements of the same pictures are taken over. Such a line and such a claim say when they
-    were `made`. A group of which a part was taken over has no ranks: they come of differences
-    picture by picture, which the page does not have.
+    Only judgements of the pictures that others are judged by here are taken over. Such a line and
+    such a claim say when they were `made`. A group of which a part was taken over has no ranks:
+    they come of differences picture by picture, which the page does not have.
     """
     pictures = found["pictures"]
     made = before["circumstances"]["date"]
@@ -45,6 +45,8 @@ def taken_over(found: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str,
     claims = {claim["name"]: {"made": made, **claim} for claim in before["claims"]}
     return {
         **found,
+        "sets": {**before["sets"], **found["sets"]},
+        "beside": {**before["beside"], **found["beside"]},
         "networks": ordered,
         "claims": [
             claim if claim["differences"] else claims.get(claim["name"], claim)
@@ -57,10 +59,10 @@ def _same_sets(
     line: Mapping[str, Any], found: Mapping[str, Any], before: Mapping[str, Any]
 ) -> bool:
     def about(page: Mapping[str, Any], name: str) -> tuple[Any, ...]:
-        shown = page["sets"].get(name, {})
-        return shown.get("sha256"), shown.get("pictures")
+        return page["sets"][name].get("sha256"), page["sets"][name].get("pictures")
 
-    return all(about(found, name) == about(before, name) for name in line["figures"])
+    both = [name for name in line["figures"] if name in found["sets"]]
+    return all(about(found, name) == about(before, name) for name in both)
 
 
 def _line(here: dict[str, Any], there: dict[str, Any] | None) -> dict[str, Any]:

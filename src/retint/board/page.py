@@ -17,7 +17,7 @@ TITLES: dict[Group, str] = {
 }
 
 
-def page(found: Mapping[str, Any], command: str, json: str, curves: str | None) -> str:
+def page(found: Mapping[str, Any], command: str, json: str, curves: Sequence[str]) -> str:
     """What `standings.board` found, by a command. json, curves: names of files beside the page."""
     about = found["circumstances"]
     busy = about.get("load", 0) > about.get("threads", 1)
@@ -29,7 +29,7 @@ def page(found: Mapping[str, Any], command: str, json: str, curves: str | None) 
         *_taken_over(found),
         *(part for chosen in GROUPS for part in _group(found, chosen)),
         _legend(found),
-        *([f"![Measured during the trainings]({curves})"] if curves else ()),
+        *(f"![Measured during the trainings]({name})" for name in curves),
         *(["## What one sees", found["remarks"]] if found["remarks"] else ()),
         *(_claims(found["claims"]) if found["claims"] else ()),
     ]
@@ -46,8 +46,7 @@ def _introduction(found: Mapping[str, Any]) -> str:
         f"Every network is to be shown {found['pictures']:,} pictures, with its own loss and "
         "otherwise all alike ([how](cli.md#retint-leaderboard))"
         + (
-            "; one that is too slow for that fewer, about as many as ten minutes of processor "
-            "time allow"
+            "; one that is too slow for that is shown fewer, and ranked among its like"
             if fewer
             else ""
         )

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,7 +127,7 @@ def command(
         found = earlier.taken_over(found, there)
     given = {"--claims": claims, "--validation": validation, "--eval": final, "--limit": limit}
     said = " ".join(f"{option} {value}" for option, value in given.items() if value)
-    _write(found, f"retint leaderboard {plan} {said}", output, _curves(board, output))
+    _write(found, f"retint leaderboard {plan} {said}", output, _curves(board, output, there))
     click.echo(f"Look at {output}")
 
 
@@ -136,17 +136,21 @@ def _root(chosen: Path, pictures: Path) -> Path | None:
     return pictures if chosen.suffix.lower() == ".json" else None
 
 
-def _curves(board: "Leaderboard", output: Path) -> str | None:
-    """The name of the picture of the curves; None without one."""
+def _curves(board: "Leaderboard", output: Path, before: Mapping[str, Any] | None) -> list[str]:
+    """Names of the pictures of the curves: of the trainings that there are, and beside a page that
+    was taken over the one that it had."""
     target = output.with_suffix(".svg")
+    older = [target.name] if before and target.exists() else []
+    if older:
+        target = target.with_stem(f"{target.stem}-later")
     try:
-        return target.name if board.draw(target) else None
+        return [*older, target.name] if board.draw(target) else older
     except OptionsError as error:  # without matplotlib
         click.echo(f"no curves: {error}", err=True)
-        return None
+        return older
 
 
-def _write(found: Mapping[str, Any], words: str, output: Path, curves: str | None) -> None:
+def _write(found: Mapping[str, Any], words: str, output: Path, curves: Sequence[str]) -> None:
     from retint.board.page import page
 
     beside = output.with_suffix(".json")
