@@ -322,18 +322,19 @@ def paged(pictures: Mapping[str, tuple[int, float]], sha256: str = "s") -> dict[
 
 def test_what_a_page_said_before_stays_where_its_trainings_are_gone():
     before = paged({"a": (64, 7.0), "b": (64, 8.0), "c": (32, 6.0)})
-    found = taken_over(paged({"a": (0, 0), "b": (0, 0), "c": (0, 0)}), before)
+    here = paged({"a": (0, 0), "b": (0, 0), "c": (0, 0), "d": (0, 0)})
+    found = taken_over(here, before)
     lines = {line["name"]: line for line in found["networks"]}
     assert lines["a"]["figures"] == before["networks"][0]["figures"]
     assert (lines["a"]["rank"], lines["b"]["rank"]) == ([1, 1], [2, 2])
     assert lines["a"]["made"] == "2020-01-01T00:00:00"
-    assert lines["c"]["pictures"] == 0  # what was unfinished is not kept
+    assert [lines[name]["pictures"] for name in "cd"] == [32, 0]
     assert found["claims"][0]["verdict"] == "confirmed"
     text = page(found, "c", "j", [])
-    assert "Taken over from 2020-01-01: `a`, `b`, claims." in text
+    assert "Taken over from 2020-01-01: `a`, `b`, `c`, claims." in text
     # and from that page again, with the date of the first
     again = taken_over(paged({"a": (0, 0), "b": (64, 8.0), "c": (0, 0)}), found)
-    assert {n["name"]: n["rank"] for n in again["networks"]} == {"a": None, "b": None, "c": None}
+    assert {n["name"]: n["rank"] for n in again["networks"]} == {"a": None, "b": None, "c": [1, 1]}
     assert again["networks"][0]["made"] == "2020-01-01T00:00:00"
 
 

@@ -165,7 +165,7 @@ def test_families_are_listed_with_size_and_licence():
     found = {(row["family"], row["variant"]): row for row in rows}
     assert found["basic", "default"]["parameters"] == 19_682
     assert found["colorful", "eccv16"]["published"] == "BSD-2-Clause"
-    assert found["retint", "default"]["here"] == ["default 4.1"]
+    assert found["retint", "default"]["here"] == ["default 5"]
     assert found["autoencoder", "default"]["size"] == {"fixed": [128, 128]}
     table = CliRunner().invoke(main, ["models", "families"]).output
     assert "128 x 128" in table

@@ -22,8 +22,8 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def taken_over(found: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """`standings.board` with what an earlier one says of finished networks that have not begun
-    here, and of claims that are not tested here.
+    """`standings.board` with what an earlier one says of networks that have not begun here, if they
+    were to see as many pictures, and of claims that are not tested here.
 
     Only judgements of the pictures that others are judged by here are taken over. Such a line and
     such a claim say when they were `made`. A group of which a part was taken over has no ranks:
@@ -31,15 +31,16 @@ def taken_over(found: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str,
     """
     pictures = found["pictures"]
     made = before["circumstances"]["date"]
-    ended = {
-        line["name"]: {"made": made, **line} for line in before["networks"] if line["finished"]
+    kept = {
+        line["name"]: {"made": made, **line}
+        for line in before["networks"]
+        if _same_sets(line, found, before)
     }
-    kept = {name: line for name, line in ended.items() if _same_sets(line, found, before)}
     lines = [_line(line, kept.get(line["name"])) for line in found["networks"]]
     ordered: list[dict[str, Any]] = []
     for chosen in GROUPS:
         members = [n for n in lines if group(n["finished"], n["wanted"], pictures) == chosen]
-        if len({"made" in line for line in members}) > 1:
+        if len({"made" in line for line in members if line["figures"]}) > 1:
             members = [{**line, "rank": None} for line in members]
         ordered += sorted(members, key=_error)
     claims = {claim["name"]: {"made": made, **claim} for claim in before["claims"]}
