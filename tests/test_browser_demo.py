@@ -76,6 +76,7 @@ def test_phone_fits_and_touch_moves_the_line(
 ):
     page = on_a_phone(browser, url, scheme)
     slider = page.locator(".slider").first
+    slider.scroll_into_view_if_needed()  # where it is depends on the fonts that there are
     box = slider.bounding_box()
     assert box is not None
     page.touchscreen.tap(box["x"] + box["width"] * 0.25, box["y"] + box["height"] / 2)
