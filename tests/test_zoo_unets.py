@@ -255,6 +255,13 @@ def test_a_network_too_small_is_found_out(tmp_path: Path):
     assert climbed.field == (7, 7)
 
 
+def test_a_network_that_sees_all_and_has_the_weights_is_not_too_small(pictures: tuple[Path, Path]):
+    name, picture = overfit.read(pictures[0])
+    shown = [overfit.scene(name, picture, 32, {"multiple_of": 8}, "cpu")]
+    assert overfit.is_able(network("attention"), shown)
+    assert not overfit.is_able(network("basic"), shown)  # 7x7 pixels of 32x24
+
+
 def test_minutes_end_a_rung(pictures: tuple[Path, Path]):
     shown = [overfit.read(path) for path in pictures]
     climbed = overfit.climb("basic", shown, side=32, steps=10**6, minutes=0.01)

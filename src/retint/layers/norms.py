@@ -21,6 +21,8 @@ def settle(net: nn.Module, show: Callable[[], object]) -> list[_BatchNorm]:
     """
     net.eval()
     norms = [module for module in net.modules() if isinstance(module, _BatchNorm)]
+    if not norms:
+        return norms
     for norm in norms:
         norm.train()
     sums: dict[nn.Module, Tensor] = {}

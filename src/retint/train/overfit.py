@@ -273,7 +273,7 @@ def _learn(
     while (done := max(step / recipe.schedule.steps, (time.monotonic() - begun) / limit)) < 1:
         if done < 0.5:
             net.train()
-        elif not norms or step % SETTLED == 0:
+        elif net.training or step % SETTLED == 0:
             norms = settle(net, show)
         factor = min(1, (step + 1) / recipe.optimiser.warmup) * falling(recipe.schedule, done)
         for group in optimiser.param_groups:
